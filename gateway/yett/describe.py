@@ -1,0 +1,112 @@
+"""What a gateway would do, told without serving: its pipeline (`yett check`), one request (`yett explain`)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+from yett.app import build_registry
+from yett.config import Settings
+from yett.errors import HttpError, RequestError
+from yett.flow import Flow, Leaf, Phase, Principal, TraceContext, new_id
+from yett.hookcalls import HookCalls
+from yett.pipeline import Pipeline
+from yett.policy.loader import load_policies
+from yett.registry import Registry
+from yett.scan import ScanEngine
+from yett.server.facts import refuse_by_settings
+from yett.server.routes import ROUTES
+from yett.vault import Vaults
+from yett.wire import strictjson
+from yett.wire.exchange import Exchange
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """The effective pipeline per route: dialect, detectors with their streaming mode, checks, policy, models."""
+    registry = build_registry(settings)
+    detectors = registry.detectors()
+    ScanEngine(detectors)  # compiles every rule and runs its examples
+    policy = load_policies(settings.path(settings.policies))
+    guards = [
+        {"name": one.name, "code": one.code, "streaming": f"exact, holds at most {one.max_len} characters"}
+        for one in detectors
+    ]
+    checks = _checks(registry)
+    return {
+        "routes": [
+            {"path": route.path, "dialect": route.dialect.name, "detectors": guards, "checks": checks}
+            for route in ROUTES.values()
+        ],
+        "passthrough": settings.passthrough,
+        "policy": {"revision": policy.revision, "rules": [rule.describe() for rule in policy.rules]},
+        "models": {name: [f"{t.provider}/{t.model}" for t in model.targets] for name, model in settings.models.items()},
+        "plugins": [{"name": p.name, "source": p.source, "hooks": list(p.hooks)} for p in registry.describe()],
+        "warnings": list(settings.warnings()),
+    }
+
+
+def explain(settings: Settings, body: bytes, path: str = "/v1/chat/completions") -> dict[str, Any]:
+    """What the gate would do with `body`: leaves, findings, verdicts, who decided. Nothing is sent or recorded."""
+    return asyncio.run(_explain(settings, body, path))
+
+
+async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]:
+    route = ROUTES.get(path)
+    if route is None:
+        raise RequestError(f"no dialect for {path}; there are {', '.join(ROUTES)}", status=404, code="not_found")
+    registry = build_registry(settings)
+    policy = load_policies(settings.path(settings.policies))
+    calls = HookCalls(lambda plugin, hook: None)
+    pipeline = Pipeline(ScanEngine(registry.detectors()), registry, Vaults(secrets.token_bytes(32)), b"explain", calls)
+    value = strictjson.loads(body, max_depth=settings.limits.json_depth)
+    if not isinstance(value, dict):
+        raise RequestError("the body must be a JSON object", pointer="")
+    exchange = route.dialect.read_request(value)
+    principal = Principal("explain", "default", "explain", ())
+    flow = Flow(new_id(), TraceContext(secrets.token_hex(16), secrets.token_hex(8)), principal, route.dialect.name)
+    flow.model, flow.tools = exchange.model, exchange.tools
+    checked = await pipeline.check(flow, policy, Phase.REQUEST, exchange.leaves, one_way=route.one_way)
+    return {
+        "dialect": route.dialect.name,
+        "model": exchange.model,
+        "leaves": [_leaf(leaf) for leaf in exchange.leaves],
+        "facts": [{"kind": f.kind, "pointer": f.pointer, "name": f.name} for f in exchange.facts],
+        "settings": _settings_verdict(settings, exchange),
+        "findings": [
+            {
+                "code": one.finding.code,
+                "pointer": one.finding.pointer,
+                "span": one.finding.span,
+                "score": round(one.finding.score, 3),
+                "detector": one.finding.detector,
+                "action": one.action.name,
+                "rule": one.rule,
+            }
+            for one in checked.judged
+        ],
+        "decision": {"action": checked.decision.action.name, "by": sorted(checked.decision.by)},
+        "ledger": {"leaves": len(exchange.leaves), "unscanned": checked.ledger.missing()},
+        "policy_revision": policy.revision,
+    }
+
+
+def _leaf(leaf: Leaf) -> dict[str, Any]:
+    return {"pointer": leaf.pointer, "role": leaf.role.value, "part": leaf.part, "characters": len(leaf.text)}
+
+
+def _settings_verdict(settings: Settings, exchange: Exchange) -> str:
+    try:
+        refuse_by_settings(exchange, settings.media.model_dump(), settings.references, lambda _: False, lambda _: False)
+    except HttpError as error:
+        return f"{error.code}: {error.message}"
+    return "allowed"
+
+
+def _checks(registry: Registry) -> list[str]:
+    return [
+        f"{hook.plugin}.{name}"
+        for name, hooks in sorted(registry.hooks.items())
+        for hook in hooks
+        if name.startswith("check_")
+    ]

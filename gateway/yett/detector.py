@@ -1,0 +1,73 @@
+"""What a detector author writes: patterns with labels, validators, context words and examples.
+
+A declarative detector gets the fused scan pass, caching and exact streaming for nothing. See docs/plugins.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from yett.verdict import Action
+
+# Given the matched text: True = certain (score becomes 1.0), False = not a match, None = keep the pattern's score.
+Validator = Callable[[str], bool | None]
+
+DEFAULT_MAX_LEN = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    r"""One regular expression of a detector.
+
+    `regex` is in the syntax of the `regex` module (which contains re's). It must be local: no back-references, no
+    `\B`, no unbounded look-around. `group` is the capture group whose span is reported (0: the whole match).
+    `score` is the confidence without validator and context, 0 to 1. `ignore_case` as re.IGNORECASE.
+    """
+
+    name: str
+    regex: str
+    score: float = 0.5
+    group: int = 0
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A declarative detector: its patterns run in the fused pass, over whole texts and over streams alike.
+
+    code       stable, dotted finding code, e.g. `pii.email`
+    entity     type word of the pseudonym that replaces a finding, e.g. `EMAIL`
+    validator  called with each matched text (see `Validator`); must be fast and pure; raising counts as guard failure
+    context    words which, within `context_chars` before the match (whole words, any case), add 0.35 to the score,
+               to at least 0.4; findings below `min_score` after that are dropped
+    reversible the finding may be replaced by a pseudonym that is restored for the caller; secrets are not
+    max_len    longest match in characters; a stream never holds back more than this for this detector
+    hit, miss  examples that run at load: each `hit` must be found, no `miss` may be
+    default    the action where no policy rule matches
+    """
+
+    name: str
+    code: str
+    entity: str
+    patterns: tuple[Pattern, ...]
+    validator: Validator | None = None
+    context: tuple[str, ...] = ()
+    context_chars: int = 64
+    min_score: float = 0.4
+    reversible: bool = True
+    max_len: int = DEFAULT_MAX_LEN
+    default: Action = Action.REDACT
+    priority: int = 0
+    hit: tuple[str, ...] = ()
+    miss: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One place a detector found something: characters `start` to `end` of the text that was scanned."""
+
+    start: int
+    end: int
+    detector: Detector
+    score: float

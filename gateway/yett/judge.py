@@ -1,0 +1,122 @@
+"""From findings to verdicts to edits, for one phase of one flow: policy decides, this words its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from yett.detector import Span
+from yett.flow import Leaf, Phase
+from yett.vault import Vault, mark
+from yett.verdict import Action, Edit, Finding, Verdict
+
+
+class Policy(Protocol):
+    """What the pipeline asks of a policy revision (`yett.policy.snapshot.PolicySnapshot`)."""
+
+    revision: str
+
+    def judge(self, finding: Finding, leaf: Leaf, phase: Phase) -> Verdict:
+        """The verdict of the strictest matching rule, or of the finding's default where none matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding with what policy said of it: what the audit keeps."""
+
+    finding: Finding
+    action: Action
+    rule: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Judge:
+    """Asks policy about each finding, remembers the answers, and words the replacements.
+
+    `one_way`: values are replaced by marks that nobody gets back (answers, embeddings).
+    """
+
+    policy: Policy
+    phase: Phase
+    vault: Vault
+    restores: dict[str, str]
+    one_way: bool
+    judged: list[Judged] = field(default_factory=list)
+
+    def finding(self, finding: Finding, leaf: Leaf) -> Verdict:
+        """Policy's verdict on `finding` at `leaf`, remembered."""
+        verdict = self.policy.judge(finding, leaf, self.phase)
+        self.judged.append(Judged(finding, verdict.action, verdict.rule, verdict.reason))
+        return verdict
+
+    def span(self, span: Span, leaf: Leaf, start: int, end: int) -> Verdict:
+        """Policy's verdict on what a detector found at characters `start` to `end` of `leaf`."""
+        detector = span.detector
+        found = Finding(
+            code=detector.code,
+            pointer=leaf.pointer,
+            span=(start, end),
+            score=span.score,
+            detector=detector.name,
+            default=detector.default,
+            entity=detector.entity,
+            part=leaf.part,
+        )
+        return self.finding(found, leaf)
+
+    def replacement(self, spans: list[Span], text: str) -> str:
+        """What stands in place of `text`, the union of overlapping `spans`.
+
+        A pseudonym of the whole union, so that restoring gives back exactly what was there; a one-way mark as soon as
+        one of the spans is not reversible.
+        """
+        best = min(spans, key=lambda s: (-s.detector.priority, s.start - s.end, s.detector.code))
+        fixed = [s for s in spans if not s.detector.reversible]
+        if fixed:
+            return mark(min(s.detector.entity for s in fixed))
+        if self.one_way:
+            return mark(best.detector.entity)
+        return self.vault.pseudonym(best.detector.entity, text, self.restores)
+
+    def redactions(self, spans: list[Span], text: str) -> list[tuple[int, int, str, str]]:
+        """(start, end, replacement, code) for each cluster of overlapping spans that policy wants redacted."""
+        edits: list[tuple[int, int, str, str]] = []
+        cluster: list[Span] = []
+        end = -1
+        for span in sorted(spans, key=lambda s: (s.start, s.end)):
+            if cluster and span.start >= end:
+                edits.append(self._redaction(cluster, text))
+                cluster = []
+            end = span.end if not cluster else max(end, span.end)
+            cluster.append(span)
+        if cluster:
+            edits.append(self._redaction(cluster, text))
+        return edits
+
+    def _redaction(self, cluster: list[Span], text: str) -> tuple[int, int, str, str]:
+        start, end = cluster[0].start, max(s.end for s in cluster)
+        return start, end, self.replacement(cluster, text[start:end]), cluster[0].detector.code
+
+
+def edits_across(
+    leaves: list[Leaf], offsets: list[int], redactions: list[tuple[int, int, str, str]]
+) -> tuple[list[Edit], list[Leaf]]:
+    """Redactions of a text that was scanned as one but lies in several adjacent leaves, as edits of those leaves.
+
+    `offsets[i]` is where `leaves[i]` begins in the joined text. The first leaf a redaction touches gets the whole
+    replacement, the others lose their share. Also returned: touched leaves that cannot be edited.
+    """
+    edits: list[Edit] = []
+    fixed: list[Leaf] = []
+    for start, end, replacement, code in redactions:
+        put = replacement
+        for leaf, offset in zip(leaves, offsets, strict=True):
+            low, high = max(start, offset), min(end, offset + len(leaf.text))
+            if low >= high:
+                continue
+            if not leaf.editable:
+                fixed.append(leaf)
+            edits.append(Edit(leaf.pointer, (low - offset, high - offset), put, code))
+            put = ""
+    return edits, fixed

@@ -1,0 +1,235 @@
+"""The heart: one phase of one flow. Scan, check, judge, prove coverage; say what to edit or that it is denied.
+
+Requests, whole answers and streamed answers all pass here; tool calls are leaves like any other text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from yett.detector import Span
+from yett.errors import Unavailable
+from yett.flow import Flow, Leaf, Phase
+from yett.hookcalls import HookCalls
+from yett.judge import Judge, Judged, Policy, edits_across
+from yett.ledger import Ledger
+from yett.registry import Registry
+from yett.scan import ScanEngine
+from yett.vault import TAG, Vaults, mark
+from yett.verdict import Action, Decision, Edit, Finding, Verdict, decide, merge_edits
+
+REQUEST_CHECKS = ("check_request", "check_tool_offer", "check_tool_result")
+RESPONSE_CHECKS = ("check_response", "check_tool_call")
+TAG_RULE = "yett:tag_shaped"
+SLICE_CHARS = 16 * 1024
+
+
+@dataclass(slots=True)
+class Checked:
+    """What one phase found and decided. `edits` are merged per pointer and ready to apply."""
+
+    decision: Decision
+    edits: Mapping[str, list[Edit]]
+    judged: list[Judged]
+    ledger: Ledger
+    degraded: list[str] = field(default_factory=list)
+
+    @property
+    def denied(self) -> bool:
+        """The text must not go on: DENY, or APPROVE while nobody has approved."""
+        return self.decision.action >= Action.APPROVE
+
+
+class Pipeline:
+    """Runs the detectors and checks of one gateway; holds no flow and no policy."""
+
+    def __init__(
+        self, engine: ScanEngine, registry: Registry, vaults: Vaults, leaf_key: bytes, calls: HookCalls
+    ) -> None:
+        self.engine = engine
+        self.registry = registry
+        self._vaults = vaults
+        self._leaf_key = leaf_key
+        self._calls = calls
+        self._request_hooks = any(registry.hooks[name] for name in REQUEST_CHECKS)
+        self.has_response_hooks = any(registry.hooks[name] for name in RESPONSE_CHECKS)
+
+    def judge(self, flow: Flow, policy: Policy, phase: Phase, *, one_way: bool = False) -> Judge:
+        """A judge for one phase of `flow`: answers are always redacted one-way."""
+        vault = self._vaults.of(flow.principal.tenant)
+        return Judge(policy, phase, vault, flow.restores, one_way or phase is Phase.RESPONSE)
+
+    def ledger(self, leaves: Sequence[Leaf], opaque: Sequence[str] = ()) -> Ledger:
+        """An empty coverage ledger for `leaves`."""
+        return Ledger(self._leaf_key, leaves, opaque)
+
+    async def check(
+        self,
+        flow: Flow,
+        policy: Policy,
+        phase: Phase,
+        leaves: Sequence[Leaf],
+        *,
+        opaque: Sequence[str] = (),
+        one_way: bool = False,
+    ) -> Checked:
+        """Check `leaves`: every one is scanned by every detector, or Unavailable(guard_failed) is raised."""
+        judge = self.judge(flow, policy, phase, one_way=one_way)
+        ledger = self.ledger(leaves, opaque)
+        degraded: list[str] = []
+        verdicts, edits = await self._scan(judge, leaves, ledger)
+        edits += _tag_edits(judge, leaves)
+        if self._request_hooks if phase is Phase.REQUEST else self.has_response_hooks:
+            flow.leaves = leaves
+            for finding in await self._hook_findings(flow, phase, degraded):
+                verdict, edit = _judge_check(judge, finding, leaves)
+                verdicts.append(verdict)
+                edits += edit
+        missing = ledger.missing()
+        if missing:
+            raise Unavailable("a mandatory detector did not see every text", code="guard_failed", pointer=missing[0])
+        flow.findings.extend(judged.finding for judged in judge.judged)
+        decision = decide(verdicts, policy.revision)
+        return Checked(decision, merge_edits(edits) if edits else {}, judge.judged, ledger, degraded)
+
+    async def check_hooks(self, flow: Flow, policy: Policy, leaves: Sequence[Leaf]) -> Checked:
+        """The plugins' part of an answer's check, for a stream that was buffered to its end for them."""
+        judge = self.judge(flow, policy, Phase.RESPONSE)
+        degraded: list[str] = []
+        flow.leaves = leaves
+        verdicts, edits = [], []
+        for finding in await self._hook_findings(flow, Phase.RESPONSE, degraded):
+            verdict, edit = _judge_check(judge, finding, leaves)
+            verdicts.append(verdict)
+            edits += edit
+        decision = decide(verdicts, policy.revision)
+        return Checked(decision, merge_edits(edits), judge.judged, self.ledger(()), degraded)
+
+    def check_now(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> Checked:
+        """The detectors' part of `check`, synchronous: for the whole pieces within a stream (tool arguments)."""
+        verdicts: list[Verdict] = []
+        edits: list[Edit] = []
+        first = 0
+        groups = _groups(leaves)
+        found = self.engine.scan_all([text for _, text in groups])
+        for (group, text), spans in zip(groups, found, strict=True):
+            _judge_group(judge, group, text, spans, verdicts, edits)
+            ledger.mark(first, len(group))
+            first += len(group)
+        edits += _tag_edits(judge, leaves)
+        return Checked(decide(verdicts, judge.policy.revision), merge_edits(edits), judge.judged, ledger)
+
+    async def _scan(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> tuple[list[Verdict], list[Edit]]:
+        verdicts: list[Verdict] = []
+        edits: list[Edit] = []
+        groups = _groups(leaves)
+        found = await _scan_texts(self.engine, [text for _, text in groups])
+        first = 0
+        for (group, text), spans in zip(groups, found, strict=True):
+            if spans:
+                _judge_group(judge, group, text, spans, verdicts, edits)
+            ledger.mark(first, len(group))
+            first += len(group)
+        return verdicts, edits
+
+    async def _hook_findings(self, flow: Flow, phase: Phase, degraded: list[str]) -> list[Finding]:
+        hooks, view = self.registry.hooks, flow.view()
+        given: dict[str, Any] = {"flow": view}
+        if phase is Phase.RESPONSE:
+            found = await self._calls.findings(hooks["check_response"], given, degraded)
+            for call in view.tool_calls:
+                found += await self._calls.findings(hooks["check_tool_call"], given | {"call": call}, degraded)
+            return found
+        found = await self._calls.findings(hooks["check_request"], given, degraded)
+        for tool in view.tools:
+            found += await self._calls.findings(hooks["check_tool_offer"], given | {"tool": tool}, degraded)
+        calls = {call.call_id: call for call in view.tool_calls}
+        for result in view.tool_results:
+            more = given | {"result": result, "call": calls.get(result.call_id)}
+            found += await self._calls.findings(hooks["check_tool_result"], more, degraded)
+        return found
+
+
+async def _scan_texts(engine: ScanEngine, texts: list[str]) -> Sequence[Sequence[Span]]:
+    """One fused pass for short texts; a long one is scanned in slices that let the loop breathe."""
+    if not any(len(text) > SLICE_CHARS for text in texts):
+        return engine.scan_all(texts)
+    return [await engine.scan_async(text) for text in texts]
+
+
+def _groups(leaves: Sequence[Leaf]) -> list[tuple[list[Leaf], str]]:
+    """Leaves as they are scanned: adjacent ones of the same channel are one text."""
+    groups: list[tuple[list[Leaf], str]] = []
+    channel = ""
+    for leaf in leaves:
+        if leaf.channel and leaf.channel == channel:
+            group, text = groups[-1]
+            group.append(leaf)
+            groups[-1] = (group, text + leaf.text)
+        else:
+            groups.append(([leaf], leaf.text))
+        channel = leaf.channel
+    return groups
+
+
+def _judge_group(
+    judge: Judge,
+    group: list[Leaf],
+    text: str,
+    spans: Sequence[Span],
+    verdicts: list[Verdict],
+    edits: list[Edit],
+) -> None:
+    """Verdicts on `spans` of one scanned text, and the edits of those that policy wants redacted."""
+    offsets = [0]
+    for leaf in group:
+        offsets.append(offsets[-1] + len(leaf.text))
+    redact: list[Span] = []
+    for span in spans:
+        index = next(i for i in range(len(group)) if span.start < offsets[i + 1])
+        leaf = group[index]
+        verdict = judge.span(
+            span, leaf, span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
+        )
+        verdicts.append(verdict)
+        if verdict.action in (Action.REDACT, Action.APPROVE):
+            redact.append(span)
+    if redact:
+        more, fixed = edits_across(group, offsets[:-1], judge.redactions(redact, text))
+        edits += more
+        verdicts += [Verdict(Action.DENY, "yett:not_editable", "the text cannot be edited here") for _ in fixed]
+
+
+def _tag_edits(judge: Judge, leaves: Sequence[Leaf]) -> list[Edit]:
+    """In requests, text shaped like our tags is itself pseudonymised; in answers, known tags are restored.
+
+    Both stand behind redactions (priority -1): where they overlap, the redaction's replacement wins.
+    """
+    edits: list[Edit] = []
+    outgoing = judge.phase is Phase.REQUEST
+    if not outgoing and not judge.restores:
+        return edits
+    for leaf in leaves:
+        if "<" not in leaf.text or not leaf.editable:
+            continue
+        for found in TAG.finditer(leaf.text):
+            tag = found.group()
+            if outgoing:
+                put = mark("TAG") if judge.one_way else judge.vault.pseudonym("TAG", tag, judge.restores)
+            elif tag in judge.restores:
+                put = judge.restores[tag]
+            else:
+                continue
+            edits.append(Edit(leaf.pointer, found.span(), put, TAG_RULE, -1))
+    return edits
+
+
+def _judge_check(judge: Judge, finding: Finding, leaves: Sequence[Leaf]) -> tuple[Verdict, list[Edit]]:
+    """Policy's verdict on what a check found, and the edit it asks for."""
+    leaf = next((one for one in leaves if one.pointer == finding.pointer and one.part == finding.part), None)
+    verdict = judge.finding(finding, leaf or Leaf(finding.pointer, "", editable=False))
+    if verdict.action not in (Action.REDACT, Action.APPROVE) or leaf is None:
+        return verdict, []
+    return verdict, [Edit(finding.pointer, finding.span, mark(finding.entity or "REDACTED"), finding.code)]

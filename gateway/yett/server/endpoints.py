@@ -1,0 +1,280 @@
+"""The data port. One call from its first byte to its last record, as prose; each step is a function you can open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from yett.errors import Denied, HttpError, RequestError, Unavailable
+from yett.flow import Flow, Phase, Principal, Target
+from yett.pipeline import Checked
+from yett.policy.snapshot import PolicySnapshot
+from yett.server import answers, listing
+from yett.server.call import Call
+from yett.server.core import Core
+from yett.server.cors import cors_headers, preflight
+from yett.server.facts import opaque_pointers, refuse_by_settings
+from yett.server.live import LiveFlow
+from yett.server.receive import ClientGone, Receive, Scope, Send, read_body, require_json
+from yett.server.recorder import Recorder
+from yett.server.routes import PASSTHROUGH, ROUTES, Route
+from yett.server.upstream_call import forward
+from yett.stream_guard import block_message
+from yett.verdict import Decision
+from yett.wire import pointer, strictjson
+from yett.wire.exchange import Exchange, JsonObject
+
+log = structlog.get_logger("yett.server")
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A request that passed the gate: what was read, what was decided, and the policy pinned to it."""
+
+    flow: Flow
+    route: Route
+    policy: PolicySnapshot
+    recorder: Recorder
+    body: JsonObject
+    exchange: Exchange
+    target: Target
+
+
+class DataPlane:
+    """The ASGI application of the data port."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call; whatever goes wrong is answered in OpenAI's envelope."""
+        call = Call(scope, receive, send)
+        call.extra = cors_headers(call.headers, self.core.settings.cors_origins)
+        try:
+            await self._dispatch(call)
+        except ClientGone:
+            return
+        except HttpError as error:
+            await self._refuse(call, error)
+        except Exception as error:  # the last resort: never a traceback to a client
+            log.exception("internal_error", error=type(error).__name__, request_id=call.id)
+            await self._refuse(
+                call, Unavailable("internal error; nothing was let through", code="internal_error", status=500)
+            )
+
+    async def _dispatch(self, call: Call) -> None:
+        method, path = call.scope["method"], call.scope["path"]
+        if path in ("/livez", "/readyz"):
+            await listing.health(call, self.core, path)
+        elif method == "OPTIONS" and b"origin" in call.headers:
+            await preflight(call, self.core.settings.cors_origins)
+        elif not path.startswith("/v1/"):
+            raise RequestError("no such path; the API is under /v1", status=404, code="not_found")
+        else:
+            await self._api(call, method, path)
+
+    async def _api(self, call: Call, method: str, path: str) -> None:
+        principal = await self._authenticate(call)
+        if path == "/v1/models" or path.startswith("/v1/models/"):
+            await listing.models(call, self.core, principal, path.removeprefix("/v1/models").strip("/"))
+            return
+        route = ROUTES.get(path, PASSTHROUGH)
+        if route is not PASSTHROUGH and method != "POST":
+            raise RequestError(f"use POST for {path}", status=405, code="method_not_allowed")
+        if route is PASSTHROUGH and self.core.settings.passthrough == "deny":
+            raise Denied(
+                f"{path[:80]} is not served here; the setting passthrough: deny refuses it",
+                status=403,
+                code="passthrough_denied",
+            )
+        await self._serve(call, route, principal)
+
+    async def _authenticate(self, call: Call) -> Principal:
+        hooks = self.core.registry.hooks["authenticate"]
+        try:
+            if hooks:
+                found: Principal | None = await self.core.calls.first(hooks, {"headers": call.headers}, Principal)
+                if found is not None:
+                    return found
+            return self.core.keys.current.authenticate(call.headers.get(b"authorization"))
+        except HttpError as error:
+            self.core.refusals.add(error)
+            raise
+
+    async def _serve(self, call: Call, route: Route, principal: Principal) -> None:
+        """One flow: admitted or refused, forwarded, answered, recorded; its end is noted exactly once."""
+        core = self.core
+        if core.stopping or len(core.live) >= core.settings.limits.inflight:
+            raise Unavailable("the gateway is at its limit of calls in flight", code="overloaded", retry_after_s=1)
+        policy = core.policies.current
+        call.revision = policy.revision
+        flow = Flow(call.id, call.trace, principal, route.dialect.name, revision=policy.revision)
+        recorder = Recorder(core, call, flow)
+        live = core.live.enter(flow, call)
+        call.on_disconnect(lambda: live.end("client_gone"))
+        try:
+            admitted = await self._admit(call, route, flow, policy, recorder)
+            upstream = await forward(
+                core, call, admitted.flow, admitted.target, route.path or call.scope["path"], admitted.body
+            )
+            await answers.answer(core, call, admitted, upstream)
+        except asyncio.CancelledError:
+            await self._cancelled(call, live, recorder)
+        except ClientGone:
+            await recorder.close_quietly("client_gone", 499, "client_gone")
+        except HttpError as error:
+            outcome = "denied" if isinstance(error, RequestError) else "error"
+            await recorder.close_quietly(outcome, error.status, error.code)
+            raise
+        finally:
+            core.live.leave(live)
+            if not recorder.closed:
+                await recorder.close_quietly("error", 500, "internal_error")
+            observers = core.registry.hooks["flow_ended"]
+            if observers:
+                await core.calls.observe(observers, {"flow": flow.view(), "outcome": recorder.outcome})
+
+    async def _admit(
+        self, call: Call, route: Route, flow: Flow, policy: PolicySnapshot, recorder: Recorder
+    ) -> Admitted:
+        """Steps 1 to 9: read, understand, authorise, scan, decide, record. Raises what the client is told."""
+        core, settings = self.core, self.core.settings
+        raw = await read_body(call.receive, call.headers, settings.limits.body_bytes, settings.timeouts.receive_s)
+        require_json(call.headers)
+        body = strictjson.loads(raw, max_depth=settings.limits.json_depth)
+        if not isinstance(body, dict):
+            raise RequestError("the body must be a JSON object", pointer="")
+        exchange = route.dialect.read_request(body)
+        if len(exchange.leaves) > settings.limits.max_leaves:
+            raise RequestError("the body has more texts than limits.max_leaves", status=413, code="too_many_texts")
+        flow.model, flow.stream = exchange.model, exchange.stream
+        targets = self._targets(flow, policy)
+        await self._refuse_facts(flow, exchange, policy)
+        flow.tools, flow.tool_calls, flow.tool_results = exchange.tools, exchange.tool_calls, exchange.tool_results
+        flow.target = target = await self._select(flow, targets)
+        checked = await core.pipeline.check(
+            flow,
+            policy,
+            Phase.REQUEST,
+            exchange.leaves,
+            opaque=opaque_pointers(exchange),
+            one_way=route.one_way,
+        )
+        await recorder.decided(checked.decision, checked)
+        await self._tell(flow, Phase.REQUEST, checked.decision)
+        call.decision = checked.decision.action.name.lower()
+        if checked.denied:
+            raise _denied(checked)
+        self._carry_out(flow, route, body, exchange, checked, target)
+        self._keep(flow, exchange, checked)
+        return Admitted(flow, route, policy, recorder, body, exchange, target)
+
+    def _targets(self, flow: Flow, policy: PolicySnapshot) -> Sequence[Target]:
+        """Names resolve first (404), then RBAC says who may use them (403)."""
+        models = self.core.models
+        targets = models.get(flow.model)
+        if targets is None and "*" in models:
+            targets = tuple(Target(t.provider, flow.model if t.model == "*" else t.model) for t in models["*"])
+        if targets is None:
+            raise listing.unknown_model(self.core, flow.principal, policy, flow.model)
+        if not policy.rbac.allowed(flow.principal, f"model:{flow.model}", "use"):
+            raise Denied(
+                f"this key may not use the model {flow.model!r}",
+                status=403,
+                code="model_forbidden",
+                pointer="/model",
+                rules=("rbac",),
+            )
+        return targets
+
+    async def _select(self, flow: Flow, targets: Sequence[Target]) -> Target:
+        hooks = self.core.registry.hooks["select_target"]
+        if not hooks:
+            return targets[0]
+        chosen: Target | None = await self.core.calls.first(hooks, {"flow": flow.view(), "targets": targets}, Target)
+        if chosen is not None and chosen not in targets:
+            raise Unavailable("a plugin chose a target that is not configured", code="guard_failed")
+        return chosen or targets[0]
+
+    async def _refuse_facts(self, flow: Flow, exchange: Exchange, policy: PolicySnapshot) -> None:
+        if not exchange.facts:
+            return
+        settings = self.core.settings
+        owned = set()
+        if settings.references == "owned":
+            for fact in exchange.facts:
+                if fact.kind == "reference" and await self.core.state.get(answers.held_key(flow.principal, fact.value)):
+                    owned.add(fact.value)
+        refuse_by_settings(
+            exchange,
+            settings.media.model_dump(),
+            settings.references,
+            owned.__contains__,
+            lambda kind: policy.rbac.allowed(flow.principal, f"hosted:{kind}", "use"),
+        )
+
+    def _carry_out(
+        self, flow: Flow, route: Route, body: JsonObject, exchange: Exchange, checked: Checked, target: Target
+    ) -> None:
+        """Step 8's edits, then what the dialect changes for the provider."""
+        if checked.edits:
+            pointer.apply(body, checked.edits)
+        vault = self.core.vaults.of(flow.principal.tenant)
+        for fact in exchange.facts:
+            if fact.kind == "identity":
+                pointer.set(body, fact.pointer, vault.identity(fact.value))
+        asked = {"store": body["store"]} if "store" in body else {}
+        route.dialect.prepare(body, target.model)
+        if self.core.settings.references == "owned":
+            body.pop("store", None)
+            body |= asked
+        elif any(fact.kind == "store" for fact in exchange.facts):
+            body["store"] = False
+
+    def _keep(self, flow: Flow, exchange: Exchange, checked: Checked) -> None:
+        """Hand the leaves, as they go upstream, to the content store."""
+        if self.core.content is not None:
+            answers.keep_content(self.core, flow, exchange.leaves, checked)
+
+    async def _tell(self, flow: Flow, phase: Phase, decision: Decision) -> None:
+        hooks = self.core.registry.hooks["decided"]
+        if hooks:
+            await self.core.calls.observe(hooks, {"flow": flow.view(), "phase": phase, "decision": decision})
+
+    async def _cancelled(self, call: Call, live: LiveFlow, recorder: Recorder) -> None:
+        """The task was cancelled: by a client that left, a revoked key, or a shutdown."""
+        task = asyncio.current_task()
+        if live.ended_by and task is not None:
+            task.uncancel()
+        if live.ended_by == "client_gone":
+            await recorder.close_quietly("client_gone", 499, "client_gone")
+            return
+        why = live.ended_by or "shutting_down"
+        error = Unavailable(
+            "this flow was ended by the operator", code=why, status=403 if why == "key_revoked" else 503
+        )
+        error.retry = why != "key_revoked"
+        await recorder.close_quietly("error", error.status, why)
+        await self._refuse(call, error)
+        if not live.ended_by:
+            raise asyncio.CancelledError
+
+    async def _refuse(self, call: Call, error: HttpError) -> None:
+        """An error before the answer began is an envelope; after that, the relay has already ended the stream."""
+        if call.status == 0:
+            await call.refuse(error)
+        elif not call.ended:
+            await call.end_stream(error)
+
+
+def _denied(checked: Checked) -> Denied:
+    decision = checked.decision
+    strict = [judged for judged in checked.judged if judged.action is decision.action]
+    where = strict[0].finding.pointer if strict else None
+    if decision.action.name == "APPROVE":
+        message, code, status = "This request needs approval and none was given", "approval_required", 403
+        return Denied(message, status=status, code=code, pointer=where, rules=tuple(sorted(decision.by)))
+    return Denied(block_message(decision), pointer=where, rules=tuple(sorted(decision.by)))

@@ -1,0 +1,121 @@
+"""The audit's side of one flow: `decided` before anything is forwarded, `completed` exactly once, whatever happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from yett.audit import record
+from yett.errors import Unavailable
+from yett.flow import Flow, Phase
+from yett.judge import Judged
+from yett.pipeline import Checked
+from yett.server.call import Call
+from yett.server.core import Core
+from yett.verdict import Action, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the check of an answer, whole or streamed, came to."""
+
+    decision: Decision
+    judged: Sequence[Judged] = ()
+    ledger: record.Ledger | None = None
+    usage: Mapping[str, object] | None = None
+
+
+class Recorder:
+    """Writes the records of one flow."""
+
+    def __init__(self, core: Core, call: Call, flow: Flow) -> None:
+        self._core = core
+        self._call = call
+        self._flow = flow
+        self._decided = False
+        self.closed = False
+        self.outcome = ""
+        self._answer: Answered | None = None
+
+    async def decided(self, decision: Decision, checked: Checked | None = None) -> None:
+        """Store the decision on the request. Raises Unavailable(audit_unavailable): then nothing may be forwarded."""
+        flow, core = self._flow, self._core
+        index = core.audit.append(
+            record.decided(
+                flow_id=flow.id,
+                trace_id=flow.trace.trace_id,
+                principal=core.principal_record(flow.principal),
+                dialect=flow.dialect,
+                model=flow.model,
+                target=f"{flow.target.provider}/{flow.target.model}" if flow.target else "",
+                stream=flow.stream,
+                phase=Phase.REQUEST.value,
+                action=decision.action.name,
+                rules=sorted(decision.by),
+                reasons=sorted(decision.reasons),
+                revision=flow.revision,
+                findings=finding_rows(checked.judged) if checked else [],
+                ledger=checked.ledger.summary(core.known) if checked else None,
+                degraded=[*core.registry.opened(), *(checked.degraded if checked else ())],
+            )
+        )
+        self._decided = True
+        await core.audit.commit(index)
+        core.metrics.decided(Phase.REQUEST.value, decision.action.name)
+
+    def saw_answer(self, answered: Answered) -> None:
+        """Note what the answer's check found; it is stored with `completed`."""
+        self._answer = answered
+        self._core.metrics.decided(Phase.RESPONSE.value, answered.decision.action.name)
+
+    async def completed(self, outcome: str, status: int, code: str = "", upstream_status: int = 0) -> None:
+        """Close the flow, once. Raises Unavailable if no sink can store the record."""
+        if self.closed:
+            return
+        if not self._decided:
+            await self.decided(Decision(Action.DENY, frozenset((f"gate:{code}",)), revision=self._flow.revision))
+        flow, answer = self._flow, self._answer or Answered(Decision())
+        index = self._core.audit.append(
+            record.completed(
+                flow_id=flow.id,
+                trace_id=flow.trace.trace_id,
+                outcome=outcome,
+                status=status,
+                code=code,
+                action=answer.decision.action.name,
+                rules=sorted(answer.decision.by),
+                findings=finding_rows(answer.judged),
+                ledger=answer.ledger,
+                usage=answer.usage,
+                duration_ms=self._call.duration_ms(),
+                upstream_status=upstream_status,
+            )
+        )
+        self.closed = True
+        self.outcome = outcome
+        await self._core.audit.commit(index)
+        self._core.metrics.completed(flow.dialect, outcome, self._call.duration_ms() / 1000)
+
+    async def close_quietly(self, outcome: str, status: int, code: str) -> None:
+        """`completed` on a path that already ends in an error: an unavailable audit cannot make it worse."""
+        try:
+            await self.completed(outcome, status, code)
+        except Unavailable:
+            self.closed = True
+            self.outcome = outcome
+            self._core.metrics.audit_failed()
+
+
+def finding_rows(judged: Iterable[Judged]) -> list[record.Record]:
+    """Findings as the audit keeps them: code, place, score and who decided; never the text."""
+    return [
+        record.finding(
+            one.finding.code,
+            one.finding.pointer,
+            one.finding.score,
+            one.finding.detector,
+            one.action.name,
+            one.rule,
+        )
+        for one in judged
+    ]

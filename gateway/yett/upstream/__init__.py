@@ -1,0 +1,1 @@
+"""What carries checked requests to the providers, and their answers back."""

@@ -1,0 +1,92 @@
+"""Reversible pseudonyms: the same value of the same tenant always gets the same tag.
+
+A tag is `<EMAIL_q7k2xm4p>`: the entity's type and 40 bits of HMAC-SHA256(tenant key, type, value) in base32. Because it
+is a pure function of tenant and value, resent or trimmed history is redacted byte for byte as before and provider
+prompt caches survive. The map back lives in the flow; nothing is stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from yett.errors import ConfigError
+
+TAG_MAX_LEN = 48
+TAG_PATTERN = r"<[A-Z][A-Z0-9_]{1,30}_[a-z2-7]{8,13}>"
+TAG = re.compile(TAG_PATTERN)
+
+
+class Vault:
+    """Pseudonyms for one tenant. Thread-safe: it keeps nothing but the key."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def pseudonym(self, entity: str, value: str, restores: dict[str, str]) -> str:
+        """The tag for `value`, entered into `restores` (tag -> value). A 40-bit clash in one flow gets 65 bits."""
+        digest = hmac.digest(self._key, f"{entity}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
+        code = base64.b32encode(digest).decode().lower()
+        tag = f"<{entity}_{code[:8]}>"
+        if restores.get(tag, value) != value:
+            tag = f"<{entity}_{code[:13]}>"
+        restores[tag] = value
+        return tag
+
+    def identity(self, value: str) -> str:
+        """What a provider sees in place of an end-user id: stable for this tenant, meaningless elsewhere."""
+        return hmac.new(self._key, f"identity\x00{value}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
+            :32
+        ]
+
+
+class Vaults:
+    """The vaults of all tenants, their keys derived from one master key."""
+
+    def __init__(self, master: bytes) -> None:
+        self._master = master
+        self._vaults: dict[str, Vault] = {}
+
+    def of(self, tenant: str) -> Vault:
+        """The vault of `tenant`."""
+        vault = self._vaults.get(tenant)
+        if vault is None:
+            vault = self._vaults[tenant] = Vault(hmac.digest(self._master, b"tenant\x00" + tenant.encode(), "sha256"))
+        return vault
+
+
+def mark(entity: str) -> str:
+    """The one-way replacement of a value that nobody gets back (secrets, embeddings): `<SECRET>`."""
+    return f"<{entity}>"
+
+
+def restore(text: str, restores: Mapping[str, str]) -> str:
+    """`text` with every known tag put back to the caller's own value; unknown tags stay."""
+    if "<" not in text or not restores:
+        return text
+    return TAG.sub(lambda found: restores.get(found.group(), found.group()), text)
+
+
+def load_master_key(path: Path) -> bytes:
+    """The 32-byte master key in `path`, made on first use (mode 0600). Raises ConfigError if it is damaged."""
+    if not path.exists():
+        import os
+        import secrets
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError as error:
+        raise ConfigError("the vault key is not hexadecimal", str(path)) from error
+    if len(key) != 32:
+        raise ConfigError("the vault key must be 32 bytes", str(path))
+    return key

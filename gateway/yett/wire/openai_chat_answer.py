@@ -1,0 +1,89 @@
+"""Reads, finishes and blocks a whole chat completion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yett.errors import RequestError, UpstreamError
+from yett.flow import Role
+from yett.wire import openai_logprobs
+from yett.wire.exchange import Answer, JsonObject
+from yett.wire.openai_body import blocked_head, choices_of, numbers_only, protocol_error
+from yett.wire.openai_chat_messages import MessageReader
+from yett.wire.openai_chat_words import KEYS, VALUES
+from yett.wire.walk import walk_any
+
+_HEAD = frozenset({"choices", "model"})  # the model's name is replaced
+
+
+def read_answer(body: JsonObject) -> Answer:
+    """The leaves of a chat completion. Raises UpstreamError where it is not one."""
+    answer = Answer()
+    reader = MessageReader(answer.leaves, tool_calls=answer.tool_calls, opaque=answer.opaque)
+    try:
+        for index, choice in enumerate(choices_of(body)):
+            _read_choice(reader, choice, f"/choices/{index}")
+    except RequestError as error:  # what refuses a client's text refuses a provider's
+        raise UpstreamError(error.message, code="upstream_protocol", pointer=error.pointer) from None
+    read_head(answer, body)
+    answer.held_ids += [fact.value for fact in reader.facts if fact.name == "audio.id"]
+    return answer
+
+
+def read_head(answer: Answer, body: JsonObject) -> None:
+    """The members beside the choices: ids are leaves that cannot be edited, usage is kept as the provider sent it."""
+    for key, value in body.items():
+        if key not in _HEAD:
+            editable = key not in {"id", "system_fingerprint", "object", "service_tier"}
+            walk_any(
+                {key: value}, "", Role.OTHER, answer.leaves, known_keys=KEYS, known_values=VALUES, editable=editable
+            )  # fmt: skip
+    usage, choices = body.get("usage"), choices_of(body)
+    answer.usage = usage if isinstance(usage, dict) else None
+    finish = choices[0].get("finish_reason") if choices else None
+    answer.finish = finish if isinstance(finish, str) else ""
+
+
+def finish_answer(body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    """Name the caller's model and drop what repeats or points into text that was edited, in place."""
+    if "model" in request:
+        body["model"] = request["model"]
+    for index, choice in enumerate(choices_of(body)):
+        message = choice["message"]
+        if "logprobs" in choice:
+            choice["logprobs"] = openai_logprobs.whole(choice["logprobs"], message)
+        at = f"/choices/{index}/message/"
+        if at + "content" in edited and message.get("annotations"):
+            message["annotations"] = []
+        if at + "audio/transcript" in edited:
+            message["audio"]["data"] = ""
+
+
+def block_answer(body: JsonObject, message: str) -> JsonObject:
+    """The completion that says "blocked": `content_filter` with a refusal in every choice, usage kept."""
+    blocked = blocked_head(body, "chat.completion")
+    blocked["choices"] = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": None, "refusal": message},
+            "logprobs": None,
+            "finish_reason": "content_filter",
+        }
+        for index in range(max(1, len(choices_of(body))))
+    ]
+    if "usage" in body:
+        blocked["usage"] = numbers_only(body["usage"])
+    return blocked
+
+
+def _read_choice(reader: MessageReader, choice: JsonObject, at: str) -> None:
+    if not isinstance(choice.get("message"), dict):
+        raise protocol_error("a choice without a message")
+    for key, value in choice.items():
+        if key == "message":
+            reader.message(value, at + "/message", default_role="assistant")
+        elif key == "logprobs" and isinstance(value, dict):  # repeats the message; finish_answer drops what does not
+            for name in ("content", "refusal"):
+                reader.leaves += openai_logprobs.alternatives(value.get(name), f"{at}/logprobs/{name}")
+        elif key != "logprobs":
+            reader.other({key: value}, at, Role.ASSISTANT)

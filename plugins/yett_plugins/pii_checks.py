@@ -1,0 +1,154 @@
+"""What makes a candidate real: checksums, address ranges, calendars. Validators are pure and never raise.
+
+True = certain, False = not a match, None = keep the pattern's score (see `yett.detector.Validator`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from stdnum import bitcoin as stdnum_bitcoin
+from stdnum import iban, luhn
+
+_GAP = r"[ .\-\xa0]{1,3}"
+_CARD_SHAPE = re.compile(
+    rf"\d{{12,19}}|\d{{4}}(?:{_GAP}\d{{4}}){{3}}(?:{_GAP}\d{{3}})?|\d{{4}}{_GAP}\d{{6}}{_GAP}\d{{4,5}}"
+)
+_NOT_DIGIT = re.compile(r"[^0-9]+")
+_FILE_ENDINGS = frozenset(
+    {"png", "jpg", "jpeg", "gif", "webp", "svg", "ico", "css", "js", "html", "json", "yaml", "yml", "txt"}
+)
+_PLACEHOLDER = re.compile(r"[$<{\[%]|\*\*|(?i:x{3,}:|:x{3,}|\.\.\.)")
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BC_PREFIX = [3, 3, 0, 2, 3]  # the human-readable part "bc", expanded as BIP-173 says
+_BECH32_CHECKSUMS = frozenset({1, 0x2BC830A3})  # BIP-173, BIP-350
+
+
+def email(text: str) -> bool | None:
+    """Not an address: `git@host` of clone URLs, and file names with an at sign (`logo@2x.png`)."""
+    local, _, domain = text.rpartition("@")
+    if local == "git" or domain.rsplit(".", 1)[-1].lower() in _FILE_ENDINGS:
+        return False
+    return None if ".." in text else True
+
+
+def email_of_presidio(tlds: frozenset[str]) -> Callable[[str], bool | None]:
+    """Presidio's rule: the domain ends in a public suffix. Checked here by its last label alone."""
+
+    def check(text: str) -> bool | None:
+        return text.rsplit(".", 1)[-1].lower() in tlds
+
+    return check
+
+
+def card(text: str) -> bool | None:
+    """Luhn; without an issuer's range, or in an unusual grouping, the number needs context as well."""
+    digits = _NOT_DIGIT.sub("", text)
+    if len(set(digits)) == 1 or not luhn.is_valid(digits):
+        return False
+    return True if _issued(digits) and _CARD_SHAPE.fullmatch(text) else None
+
+
+def luhn_only(text: str) -> bool | None:
+    """Presidio's rule for cards."""
+    return bool(luhn.is_valid(_NOT_DIGIT.sub("", text)))
+
+
+def iban_number(text: str) -> bool | None:
+    """Modulo 97 and the country's structure, whatever the separators and the case."""
+    return bool(iban.is_valid(re.sub(r"[^A-Za-z0-9]", "", text), check_country=False))
+
+
+def iban_of_presidio(text: str) -> bool | None:
+    """Presidio's rule: certain in capitals, else the pattern's score."""
+    if not iban_number(text):
+        return False
+    return True if text == text.upper() else None
+
+
+def public_ip(text: str) -> bool | None:
+    """An address that can belong to somebody: neither private, local, shared, documentation nor multicast."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if address.version == 6 and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if not address.is_global or address.is_multicast:
+        return False
+    if address.version == 6 and "::" in text:  # `a::b` and `1::2` are code; assigned addresses start with 2 or 3
+        return int(address) >> 125 == 1
+    return True
+
+
+def any_ip(text: str) -> bool | None:
+    """Presidio's rule: whatever the standard library parses."""
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        return False
+    return None
+
+
+def ssn(text: str) -> bool | None:
+    """A number the US could have issued. Published samples count: a user's text is redacted all the same."""
+    digits = _NOT_DIGIT.sub("", text)
+    impossible = digits[:3] in {"000", "666"} or digits[3:5] == "00" or digits[5:] == "0000" or len(set(digits)) == 1
+    return False if impossible else None
+
+
+def ssn_of_presidio(text: str) -> bool | None:
+    """Presidio's rule: as `ssn`, and neither mixed separators nor published samples."""
+    mixed = len({c for c in text if c in ".- "}) > 1
+    samples = {"123456789", "987654320", "078051120"}
+    return False if mixed or _NOT_DIGIT.sub("", text) in samples else ssn(text)
+
+
+def wallet(text: str) -> bool | None:
+    """A Bitcoin address with its checksum (base58check, bech32, bech32m) or an Ethereum one by its form."""
+    if text[:2].lower() == "0x":
+        return False if len(set(text[2:].lower())) < 4 else None
+    return bitcoin(text)
+
+
+def bitcoin(text: str) -> bool | None:
+    """A Bitcoin address with its checksum; this alone is Presidio's rule for wallets."""
+    return _bech32(text) if text[:3].lower() == "bc1" else bool(stdnum_bitcoin.is_valid(text))
+
+
+def calendar_date(text: str) -> bool | None:
+    """Days and months that exist, in either order; whether it is somebody's birth only context can say."""
+    numbers = [int(n) for n in re.findall(r"\d+", text)]
+    small = sorted(numbers, key=lambda n: n > 31)[: len(numbers) - 1] if len(numbers) == 3 else numbers[:1]
+    fits = all(1 <= n <= 31 for n in small) and (len(numbers) < 3 or min(small) <= 12)
+    return None if fits else False
+
+
+def url_credentials(text: str) -> bool | None:
+    """Real user and password; a template (`${USER}:${PASS}`, `<user>:<password>`, `***`) is not."""
+    return _PLACEHOLDER.search(text) is None
+
+
+def _issued(digits: str) -> bool:
+    """The length and first digits are those of a card scheme in use."""
+    size, two, four = len(digits), int(digits[:2]), int(digits[:4])
+    if digits[0] == "4":
+        return size in {13, 16, 19}
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return size == 16
+    if two in {34, 37} or four in {1800, 2131}:
+        return size == 15
+    if two in {30, 36, 38, 39}:
+        return 14 <= size <= 19
+    if two == 35:
+        return 16 <= size <= 19
+    return (two in {50, 56, 57, 58, 59} or digits[0] == "6") and 12 <= size <= 19
+
+
+def _bech32(text: str) -> bool:
+    if text not in {text.lower(), text.upper()}:
+        return False
+    data = [_BECH32.find(c) for c in text[3:].lower()]
+    return -1 not in data and stdnum_bitcoin.bech32_checksum([*_BC_PREFIX, *data]) in _BECH32_CHECKSUMS

@@ -1,0 +1,102 @@
+"""Phone numbers: every shape people write, and the numbers that only look like one."""
+
+from __future__ import annotations
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.detectors import codes, engine
+from yett.scan import ScanEngine
+from yett_plugins.phones import DEFAULT_REGIONS, PhoneCheck, phone_detector
+
+
+@pytest.fixture(scope="module")
+def scanner() -> ScanEngine:
+    return engine([phone_detector(DEFAULT_REGIONS)])
+
+
+ALONE = (
+    *("+1 212 555 0175", "+1 (212) 555-0175", "1-212-555-0175", "(212) 555-0175", "212.555.0175", "+12125550175"),
+    *("212-555-0175 x12", "212-555-0175 ext. 9", "001-212-555-0175", "+44 20 7946 0958", "+44 (0)20 7946 0958"),
+    *("020 7946 0958", "07700 900123", "+49 30 901820", "030/901820", "0049 30 901820", "+33 1 23 45 67 89"),
+    *("01 23 45 67 89", "01.23.45.67.89", "+91 98765 43210", "98765 43210", "+55 11 91234-5678", "+972-3-123-4567"),
+    *("+46 (0)8 928 571 38", "tel:+4930901820", "(0351) 4910 1234", "+81 3-1234-5678"),
+)
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_found_without_context(scanner: ScanEngine, text: str) -> None:
+    assert codes(scanner, f"it is {text}.") == {"pii.phone": [text.removeprefix("tel:")]}
+
+
+WITH_CONTEXT = {
+    "call 5552368110": "5552368110",
+    "Phone: 451 5986": "451 5986",
+    "my mobile is 72 128 827": "72 128 827",
+    "WhatsApp 919876543210 please": "919876543210",
+    "Rufnummer 9012 3456": "9012 3456",
+    "My number is 416 60 039": "416 60 039",
+}
+
+
+@pytest.mark.parametrize("text", WITH_CONTEXT)
+def test_context_finds_what_a_shape_alone_does_not(scanner: ScanEngine, text: str) -> None:
+    assert codes(scanner, text) == {"pii.phone": [WITH_CONTEXT[text]]}
+    assert codes(scanner, f"it is {WITH_CONTEXT[text]} then") == {}
+
+
+@pytest.mark.parametrize("text", ["61 51 81 office", "9761 9808-Fax", "2813882583 mobile", "9320 7126 (home)"])
+def test_a_label_behind_the_number_is_context_too(scanner: ScanEngine, text: str) -> None:
+    assert list(codes(scanner, text)) == ["pii.phone"]
+
+
+NOT_PHONES = (
+    *("call on 2024-03-01", "call 2024-03-01 10:30", "call 20240301", "text 12.03.2024", "phone 192.168.100.200"),
+    *("call 550e8400-e29b-41d4-a716-446655440000", "phone SSN 219-09-9999", "contact 4111 1111 1111 1111"),
+    *("call 1700000000", "text 1700000000123", "contact 1111111111", "call 3.14159265358979", "call f(1234567)"),
+    *(
+        "call abc1234567890",
+        "reach v10.12.20.30",
+        "message 00:11:22:33:44:55",
+        "text (2019) 2020-2021",
+        "call -1234567890.5",
+    ),
+)
+
+
+@pytest.mark.parametrize("text", NOT_PHONES)
+def test_context_does_not_make_other_numbers_phones(scanner: ScanEngine, text: str) -> None:
+    assert codes(scanner, text) == {}
+
+
+@pytest.mark.parametrize(
+    "region", ["US", "GB", "DE", "FR", "IN", "BR", "IL", "JP", "ZA", "PL", "ES", "IT", "AU", "MX", "NG"]
+)
+def test_international_numbers_of_every_country(scanner: ScanEngine, region: str) -> None:
+    example = phonenumbers.example_number(region)
+    for form in (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.E164):
+        text = phonenumbers.format_number(example, form)
+        assert codes(scanner, f"it is {text} there") == {"pii.phone": [text]}
+
+
+def test_only_valid_numbers_are_certain(scanner: ScanEngine) -> None:
+    assert [span.score for span in scanner.scan("+1 212 555 0175")] == [1.0]
+    assert [span.score for span in scanner.scan("166-684-7899")] == [0.5]
+
+
+def test_a_check_remembers_a_bounded_number_of_results() -> None:
+    check = PhoneCheck(("US",))
+    for number in range(2000):
+        check(f"+1 212 555 {number:04}")
+    assert check._assigned.cache_info().currsize <= 512
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.text("0123456789+-. ()/x#ext", min_size=2, max_size=40))
+def test_no_candidate_makes_the_check_raise(text: str) -> None:
+    assert PHONES(text) in {True, False, None}
+
+
+PHONES = PhoneCheck(DEFAULT_REGIONS)
