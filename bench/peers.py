@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from servers import peers_dir
@@ -34,10 +35,9 @@ def install_node(name: str, package: str) -> None:
 def main() -> int:
     Path(peers_dir()).mkdir(parents=True, exist_ok=True)
     failed = 0
-    for name, install in [
-        *((name, lambda n=name, p=packages: install_python(n, p)) for name, packages in PYTHON.items()),
-        *((name, lambda n=name, p=package: install_node(n, p)) for name, package in NODE.items()),
-    ]:
+    jobs = {name: partial(install_python, name, packages) for name, packages in PYTHON.items()}
+    jobs |= {name: partial(install_node, name, package) for name, package in NODE.items()}
+    for name, install in jobs.items():
         print(f"bench-peers: installing {name}", flush=True)
         try:
             install()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -125,6 +126,7 @@ def machine() -> dict[str, object]:
         "cores": len([line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")]),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "load_average": [round(value, 2) for value in os.getloadavg()],
     }
 
 

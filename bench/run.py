@@ -34,6 +34,7 @@ SERVERS: dict[str, Make] = {
     "portkey": portkey,
     "litellm": litellm,
 }
+BUSY = 0.7
 BODIES = {
     "plain": bodies.chat(),
     "pii": bodies.chat(personal=True),
@@ -175,6 +176,8 @@ def main() -> int:
     if (os.cpu_count() or 1) < 2:
         print("bench: two cores are needed, one for the gateway and one for the load")
         return 2
+    if os.getloadavg()[0] > BUSY:
+        print(f"bench: this machine is busy (load {os.getloadavg()[0]:.1f}): these figures will be noise", flush=True)
     os.sched_setaffinity(0, {int(LOAD_CORE)})
     seconds, rounds = (1, 1) if options.quick else (options.seconds, options.rounds)
     port = free_port()

@@ -44,9 +44,11 @@ def stream_bursts() -> list[bytes]:
     head = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1700000000, "model": "gpt-4o-mini"}
     deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": words[number] + " "} for number in range(EVENTS - 3)]
-    choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
-    choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
-    events = [f"data: {json.dumps({**head, 'choices': choice})}\n\n".encode() for choice in choices]
+    deltas.append({})
+    events = []
+    for delta in deltas:
+        choice = {"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}
+        events.append(f"data: {json.dumps({**head, 'choices': [choice]})}\n\n".encode())
     events.append(b"data: [DONE]\n\n")
     chunks = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
     chunks[-1] += b"0\r\n\r\n"
@@ -58,6 +60,7 @@ def stream_bursts() -> list[bytes]:
 
 PLAIN = plain_answer()
 STREAM = stream_bursts()
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
 
 class Provider(asyncio.Protocol):
@@ -88,6 +91,9 @@ class Provider(asyncio.Protocol):
         """Write the canned answer that fits."""
         if head.startswith(b"get /last"):
             self.transport.write(http_answer(Provider.last, b"application/json"))
+            return
+        if not head.startswith(b"post /v1/chat/completions http/1.1"):
+            self.transport.write(NOT_FOUND)
             return
         Provider.last = body
         if b'"stream":true' in body or b'"stream": true' in body:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from yett.verdict import Decision, Finding
@@ -35,8 +35,7 @@ class Role(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):  # a request may have thousands: a named tuple is made in a third of a frozen dataclass's time
     """One place in an exchange that carries text.
 
     `pointer` is an RFC 6901 JSON pointer; for JSON inside a string the inner pointer follows a `#`

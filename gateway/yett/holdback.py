@@ -7,7 +7,8 @@ occurs tells which attempts those are. Only the text from the first other attemp
 
 from __future__ import annotations
 
-from yett.rules import Hit, RuleSet
+from yett.hits import Hit
+from yett.rules import RuleSet
 
 _KEEP = 64  # characters of look-behind kept beyond what the rules say they need
 _TRIM = 1024  # trimming copies the buffer: only when so much can go

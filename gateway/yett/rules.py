@@ -9,17 +9,16 @@ word boundaries are ASCII, `^` and `$` are line anchors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import re2
 import regex
 
-from yett.detector import Detector, Pattern, Span
+from yett.detector import Detector, Pattern
 from yett.errors import ConfigError, Unavailable
+from yett.hits import Hit
 from yett.regexshape import NotLocal, Shape, character_class, compiles, re2_options, shape_of
-from yett.wire.unicode import ScanView
 
 # A lone surrogate, which no text here can contain: `(?:R)X` never matches, so a partial match of it is exactly a place
 # from which R's reading has reached the end of the text.
@@ -28,73 +27,12 @@ NEVER = "\ud800"
 CONTEXT_BOOST = 0.35
 CONTEXT_FLOOR = 0.4
 
-Placed = TypeVar("Placed", "Hit", Span)
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FLAGS = regex.ASCII | regex.MULTILINE | regex.VERSION0
-# Processor time that one search may take per 1,024 characters. Sound patterns need a hundredth of it.
-_SEARCH_S = 0.005
+# Processor time that one search may take per 1,024 characters. Sound patterns need a hundredth of it, quadratic ones on
+# an unbroken run of max_len characters a fifth; what takes longer is running away.
+_SEARCH_S = 0.02
 _SHORT_REACH = 640
-
-
-class Hit(NamedTuple):
-    """One match before overlaps are settled; positions are those of the text (or view) that was searched."""
-
-    start: int
-    end: int
-    score: float
-    rule: Rule
-
-
-def place(hit: Hit, view: ScanView) -> Hit:
-    """`hit`, found on a scan view, in positions of the original text."""
-    start, end = view.span(hit.start, hit.end)
-    return hit if (start, end) == (hit.start, hit.end) else Hit(start, end, hit.score, hit.rule)
-
-
-def clusters(items: Iterable[Placed]) -> Iterator[list[Placed]]:
-    """Groups of items that overlap, directly or through others; `items` are sorted by start."""
-    group: list[Placed] = []
-    end = 0
-    for item in items:
-        if group and item.start >= end:
-            yield group
-            group = []
-        group.append(item)
-        end = max(end, item.end)
-    if group:
-        yield group
-
-
-def settle(hits: Sequence[Hit]) -> tuple[Span, ...]:
-    """The spans that stand, by position; different detectors may overlap, their edits are merged later.
-
-    Of overlapping hits of one detector the highest score stands, then the longest, then the leftmost.
-    """
-    by_detector: dict[str, list[Hit]] = {}
-    for hit in sorted(hits, key=_by_place):
-        by_detector.setdefault(hit.rule.detector.name, []).append(hit)
-    spans = []
-    for group in by_detector.values():
-        for cluster in clusters(group):
-            if len(cluster) == 1:
-                hit = cluster[0]
-                spans.append(Span(hit.start, hit.end, hit.rule.detector, hit.score))
-            else:
-                spans += _best(cluster)
-    spans.sort(key=lambda s: (s.start, s.end, s.detector.name))
-    return tuple(spans)
-
-
-_by_place = itemgetter(0, 1)
-
-
-def _best(cluster: list[Hit]) -> list[Span]:
-    taken: list[Hit] = []
-    for hit in sorted(cluster, key=lambda h: (-h.score, h.start - h.end, h.start, h.rule.order)):
-        if all(hit.end <= other.start or hit.start >= other.end for other in taken):
-            taken.append(hit)
-    return [Span(hit.start, hit.end, hit.rule.detector, hit.score) for hit in taken]
 
 
 def timeout_s(characters: int) -> float:
@@ -218,24 +156,28 @@ class Rule:
                     return
                 at = max(at, place + 1 - self.max_len)
             stop = min(end, at + self.max_len)
-            limit = timeout_s(stop - at)
-            viable = self._alone.search(text, at, stop, partial=True, timeout=limit)
-            undecided = stop if viable is None else viable.start()
-            found = self._exact.search(text, at, stop, timeout=limit)
-            if not (final and stop == end) and (found is None or found.start() >= undecided):
-                if undecided > at:
-                    at = undecided
-                    continue
-                if stop < at + self.max_len:  # undecided: the text so far ends here
-                    return
-                found = self._exact.match(text, at, stop, timeout=limit)
-                if found is None:
-                    at += 1
-                    continue
-            if found is None or found.start() >= high:
+            if final and stop == end:
+                found, after = self._exact.search(text, at, end, timeout=timeout_s(end - at)), end
+            else:
+                found, after = self._window(text, at, stop)
+            if found is not None and found.start() < high:
+                yield found
+                after = found.end()
+            elif after == at:  # undecided: the text so far ends here
                 return
-            yield found
-            at = found.end()
+            at = after
+
+    def _window(self, text: str, at: int, stop: int) -> tuple[regex.Match[str] | None, int]:
+        """The first match of an attempt from `at` on that [at, stop) decides; the first attempt that it does not."""
+        limit = timeout_s(stop - at)
+        viable = self._alone.search(text, at, stop, partial=True, timeout=limit)
+        undecided = stop if viable is None else viable.start()
+        if undecided == at:
+            if stop < at + self.max_len:
+                return None, at
+            return self._exact.match(text, at, stop, timeout=limit), at + 1
+        found = self._exact.search(text, at, stop, timeout=limit)
+        return (found if found is not None and found.start() < undecided else None), undecided
 
 
 def _validate(detector: Detector, text: str) -> bool | None:

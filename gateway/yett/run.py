@@ -94,7 +94,9 @@ async def _serve(settings: Settings, data: socket.socket, worker: int, announce:
 def _data_config(settings: Settings, gateway: Gateway) -> uvicorn.Config:
     return uvicorn.Config(
         gateway.data,
-        http=hardened_protocol(settings.limits.header_bytes, settings.timeouts.header_s),
+        http=hardened_protocol(
+            settings.limits.header_bytes, settings.timeouts.header_s, gateway.core.refusals.add_code
+        ),
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 
 from yett.detector import Detector, Pattern, Span
 from yett.errors import ConfigError, HttpError
+from yett.hits import Hit, place, settle
 from yett.holdback import HoldBack
-from yett.rules import Hit, Rule, RuleSet, flat, place, settle
+from yett.rules import Rule, RuleSet, flat
 from yett.vault import TAG_MAX_LEN, TAG_PATTERN
 from yett.wire.unicode import ScanView
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from yett.detector import Span
+from yett.errors import Unavailable
+from yett.hits import Hit, clusters, place, settle
 from yett.holdback import HoldBack
-from yett.rules import Hit, clusters, place, settle
 from yett.scan import TAG, ScanEngine
 from yett.vault import TAG as TAG_REGEX
 from yett.verdict import Action, Edit, merge_edits
@@ -44,13 +45,13 @@ class _Outcome:
 
 
 class TextStream:
-    """One text channel of a streamed answer (`yett.wire.guard.TextChannel`). After Blocked it gives nothing more.
+    """One text channel of a streamed answer (`yett.wire.guard.TextChannel`). After an exception it gives nothing more.
 
     `restores` maps pseudonyms to the caller's own values; where a finding overlaps one, the finding wins. Restored
     text is not scanned again.
     """
 
-    __slots__ = ("_blocked", "_hold", "_judge", "_pending", "_restores", "_sent", "_text", "_view")
+    __slots__ = ("_blocked", "_failed", "_hold", "_judge", "_pending", "_restores", "_sent", "_text", "_view")
 
     def __init__(self, engine: ScanEngine, judge: Judge, restores: Mapping[str, str]) -> None:
         self._judge = judge
@@ -61,6 +62,7 @@ class TextStream:
         self._sent = 0  # position of its first character in the provider's text
         self._pending: list[Hit] = []
         self._blocked: str | None = None
+        self._failed = False
 
     @property
     def held(self) -> int:
@@ -78,6 +80,9 @@ class TextStream:
     def _step(self, text: str, *, final: bool) -> Released:
         if self._blocked is not None:
             raise Blocked(self._blocked, Released("", self._sent, self._sent))
+        if self._failed:
+            raise Unavailable("a guard failed on this stream before", code="guard_failed")
+        self._failed = True  # until this step has ended well: half a step must not be taken up again
         self._text += text
         for hit in self._hold.feed(self._view.add(text), final=final):
             self._pending.append(place(hit, self._view))
@@ -89,6 +94,7 @@ class TextStream:
             self._blocked = outcome.message
             raise Blocked(outcome.message, self._release(outcome.denied_at, outcome.edits))
         self._view.forget(decided)
+        self._failed = False
         return self._release(limit, outcome.edits)
 
     def _close(self, limit: int) -> tuple[list[Hit], int]:

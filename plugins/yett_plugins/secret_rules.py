@@ -19,7 +19,7 @@ WORD = r"[A-Za-z0-9_\-]"
 LONG_END = r"(?![A-Za-z0-9_\-])"
 PEM_LABEL = r"(?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?"
 PEM_MAX_LEN = 8192
-JWT_MAX_LEN = 8192
+JWT_MAX_LEN = 4096
 GITLAB_LENGTHS = {
     "glpat": (20, 60),
     "glcbt": (20, 26),

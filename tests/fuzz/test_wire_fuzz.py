@@ -5,10 +5,10 @@ import random
 
 import orjson
 import pytest
-from helpers.chat_streams import OpenGuard, WordGuard, as_event, chunk, entry, text_chunk, usage_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.chat_streams import OpenGuard, WordGuard, as_event, chunk, entry, text_chunk, usage_chunk
 from yett.errors import RequestError, Unavailable, UpstreamError
 from yett.verdict import Edit
 from yett.wire import openai_chat, openai_completions, pointer, strictjson
@@ -20,56 +20,219 @@ CANARY = "canary jane@example.com"
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": {"b": ["c"]}}'}}
 MESSAGES = [
     {"role": "system", "content": "s", "name": "n"},
-    {"role": "user", "content": [{"type": "text", "text": "t"}, {"type": "image_url", "image_url": {"url": "http://h/i", "detail": "low"}},
-                                 {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, {"type": "file", "file": {"file_id": "f", "filename": "n"}}]},
-    {"role": "assistant", "content": "a", "refusal": "r", "tool_calls": [CALL, {"id": "c", "type": "custom", "custom": {"name": "n", "input": "i"}}], "audio": {"id": "a1"}},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "t"},
+            {"type": "image_url", "image_url": {"url": "http://h/i", "detail": "low"}},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+            {"type": "file", "file": {"file_id": "f", "filename": "n"}},
+        ],
+    },
+    {
+        "role": "assistant",
+        "content": "a",
+        "refusal": "r",
+        "tool_calls": [CALL, {"id": "c", "type": "custom", "custom": {"name": "n", "input": "i"}}],
+        "audio": {"id": "a1"},
+    },
     {"role": "tool", "tool_call_id": "call_1", "content": "result"},
     {"role": "function", "name": "f", "content": "r"},
-]  # fmt: skip
+]
 REQUESTS = {
     "chat": {
-        "model": "m", "messages": MESSAGES, "stream": True, "stream_options": {"include_usage": True}, "user": "u", "metadata": {"k": "v"},
-        "tools": [{"type": "function", "function": {"name": "f", "description": "d", "strict": True, "parameters": {"type": "object", "properties": {"a": {"type": "string", "enum": ["x"]}}}}},
-                  {"type": "custom", "custom": {"name": "c", "description": "d", "format": {"type": "text"}}}, {"type": "web_search"}],
-        "functions": [{"name": "g", "parameters": {}}], "tool_choice": {"type": "function", "function": {"name": "f"}}, "stop": ["a"],
-        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}, "logit_bias": {"1": 2},
-        "prediction": {"type": "content", "content": [{"type": "text", "text": "p"}]}, "web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "c"}}},
-        "modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}, "prompt_cache_key": "k", "store": False, "seed": 5, "n": 1, "odd": {"x": ["y"]},
+        "model": "m",
+        "messages": MESSAGES,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "user": "u",
+        "metadata": {"k": "v"},
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "f",
+                    "description": "d",
+                    "strict": True,
+                    "parameters": {"type": "object", "properties": {"a": {"type": "string", "enum": ["x"]}}},
+                },
+            },
+            {"type": "custom", "custom": {"name": "c", "description": "d", "format": {"type": "text"}}},
+            {"type": "web_search"},
+        ],
+        "functions": [{"name": "g", "parameters": {}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "stop": ["a"],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}},
+        "logit_bias": {"1": 2},
+        "prediction": {"type": "content", "content": [{"type": "text", "text": "p"}]},
+        "web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "c"}}},
+        "modalities": ["text", "audio"],
+        "audio": {"voice": "alloy", "format": "wav"},
+        "prompt_cache_key": "k",
+        "store": False,
+        "seed": 5,
+        "n": 1,
+        "odd": {"x": ["y"]},
     },
-    "completions": {"model": "m", "prompt": ["a", "b"], "suffix": "s", "stop": "x", "user": "u", "echo": True, "logprobs": 2, "odd": {"x": ["y"]}},
-}  # fmt: skip
+    "completions": {
+        "model": "m",
+        "prompt": ["a", "b"],
+        "suffix": "s",
+        "stop": "x",
+        "user": "u",
+        "echo": True,
+        "logprobs": 2,
+        "odd": {"x": ["y"]},
+    },
+}
 MESSAGE = {
-    "role": "assistant", "content": "hi", "refusal": None, "tool_calls": [CALL], "function_call": {"name": "f", "arguments": "{}"},
-    "annotations": [{"type": "url_citation", "url_citation": {"url": "u", "title": "t", "start_index": 0, "end_index": 1}}],
-    "audio": {"id": "a", "data": "AAAA", "transcript": "t", "expires_at": 1}, "reasoning": "why",
-}  # fmt: skip
+    "role": "assistant",
+    "content": "hi",
+    "refusal": None,
+    "tool_calls": [CALL],
+    "function_call": {"name": "f", "arguments": "{}"},
+    "annotations": [
+        {"type": "url_citation", "url_citation": {"url": "u", "title": "t", "start_index": 0, "end_index": 1}}
+    ],
+    "audio": {"id": "a", "data": "AAAA", "transcript": "t", "expires_at": 1},
+    "reasoning": "why",
+}
 ANSWERS = {
-    "chat": {"id": "i", "object": "chat.completion", "created": 1, "model": "m", "service_tier": "auto", "system_fingerprint": "fp", "usage": {"total_tokens": 1},
-             "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop", "logprobs": {"content": [entry("hi")], "refusal": None}}]},
-    "completions": {"id": "i", "object": "text_completion", "created": 1, "model": "m", "usage": {"total_tokens": 1},
-                    "choices": [{"index": 0, "text": "hi", "finish_reason": "stop", "logprobs": {"tokens": ["hi"], "token_logprobs": [-1.0], "top_logprobs": [{"hi": -1.0}], "text_offset": [0]}}]},
-}  # fmt: skip
+    "chat": {
+        "id": "i",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "service_tier": "auto",
+        "system_fingerprint": "fp",
+        "usage": {"total_tokens": 1},
+        "choices": [
+            {
+                "index": 0,
+                "message": MESSAGE,
+                "finish_reason": "stop",
+                "logprobs": {"content": [entry("hi")], "refusal": None},
+            }
+        ],
+    },
+    "completions": {
+        "id": "i",
+        "object": "text_completion",
+        "created": 1,
+        "model": "m",
+        "usage": {"total_tokens": 1},
+        "choices": [
+            {
+                "index": 0,
+                "text": "hi",
+                "finish_reason": "stop",
+                "logprobs": {
+                    "tokens": ["hi"],
+                    "token_logprobs": [-1.0],
+                    "top_logprobs": [{"hi": -1.0}],
+                    "text_offset": [0],
+                },
+            }
+        ],
+    },
+}
 STREAMS = {
     "chat": [
-        chunk({"role": "assistant", "content": ""}), chunk({"content": "hi"}, choice={"logprobs": {"content": [entry("hi")], "refusal": None}}),
-        chunk({"reasoning": "r", "details": [{"type": "t", "text": "x"}]}, note={"a": "b"}), chunk({"content": "two"}, 1),
-        chunk({"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":'}}]}), chunk({"tool_calls": [{"index": 0, "function": {"arguments": '"b"}'}}]}),
-        chunk({"function_call": {"name": "f", "arguments": "{}"}}, 1), chunk({"audio": {"id": "a", "data": "AAAA", "transcript": "t"}}), {"object": "odd", "text": "x"},
-        chunk(finish="stop"), chunk(index=1, finish="tool_calls"), usage_chunk(),
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"content": "hi"}, choice={"logprobs": {"content": [entry("hi")], "refusal": None}}),
+        chunk({"reasoning": "r", "details": [{"type": "t", "text": "x"}]}, note={"a": "b"}),
+        chunk({"content": "two"}, 1),
+        chunk(
+            {
+                "tool_calls": [
+                    {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":'}}
+                ]
+            }
+        ),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": '"b"}'}}]}),
+        chunk({"function_call": {"name": "f", "arguments": "{}"}}, 1),
+        chunk({"audio": {"id": "a", "data": "AAAA", "transcript": "t"}}),
+        {"object": "odd", "text": "x"},
+        chunk(finish="stop"),
+        chunk(index=1, finish="tool_calls"),
+        usage_chunk(),
     ],
     "completions": [
-        text_chunk("hi", choice={"logprobs": {"tokens": ["hi"], "token_logprobs": [-1.0], "top_logprobs": [{"hi": -1.0}], "text_offset": [0]}}), text_chunk("two", 1, note="n"),
-        {"object": "odd", "text": "x"}, text_chunk("", finish="stop"), usage_chunk("text_completion"),
+        text_chunk(
+            "hi",
+            choice={
+                "logprobs": {
+                    "tokens": ["hi"],
+                    "token_logprobs": [-1.0],
+                    "top_logprobs": [{"hi": -1.0}],
+                    "text_offset": [0],
+                }
+            },
+        ),
+        text_chunk("two", 1, note="n"),
+        {"object": "odd", "text": "x"},
+        text_chunk("", finish="stop"),
+        usage_chunk("text_completion"),
     ],
-}  # fmt: skip
+}
 
-SCALARS = st.none() | st.booleans() | st.integers(-5, 10**17) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
-    ["", "user", "function", "text", "a", '{"a":1}', '{"a":1,"a":2}', "data:image/png;base64,AAAA", "tool", "\U0001f600", "/~#", "-1"]
-)  # fmt: skip
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**17)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(
+        [
+            "",
+            "user",
+            "function",
+            "text",
+            "a",
+            '{"a":1}',
+            '{"a":1,"a":2}',
+            "data:image/png;base64,AAAA",
+            "tool",
+            "\U0001f600",
+            "/~#",
+            "-1",
+        ]
+    )
+)
 NAMES = st.sampled_from(
-    ["messages", "role", "content", "type", "text", "tool_calls", "function", "arguments", "id", "index", "choices", "delta", "message", "model", "object",
-     "logprobs", "tokens", "token", "bytes", "usage", "finish_reason", "tools", "prompt", "error", "audio", "x/y", "#", "", "url", "image_url"]
-)  # fmt: skip
+    [
+        "messages",
+        "role",
+        "content",
+        "type",
+        "text",
+        "tool_calls",
+        "function",
+        "arguments",
+        "id",
+        "index",
+        "choices",
+        "delta",
+        "message",
+        "model",
+        "object",
+        "logprobs",
+        "tokens",
+        "token",
+        "bytes",
+        "usage",
+        "finish_reason",
+        "tools",
+        "prompt",
+        "error",
+        "audio",
+        "x/y",
+        "#",
+        "",
+        "url",
+        "image_url",
+    ]
+)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=15
 )
@@ -259,7 +422,7 @@ def variants(value):
 def seen_in_request(exchange):
     return any(CANARY in leaf.text for leaf in exchange.leaves) or any(
         fact.value == CANARY and fact.kind == "identity" for fact in exchange.facts
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", DIALECTS)

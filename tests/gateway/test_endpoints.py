@@ -417,7 +417,10 @@ async def test_without_a_record_nothing_is_forwarded(tmp_path, monkeypatch):
 
 
 async def test_two_gateways_in_one_process_share_nothing(tmp_path):
-    async with harness(tmp_path, echo, name="one") as one, harness(tmp_path, echo, name="two") as two:
+    async with (
+        harness(tmp_path, echo, name="one", share=False) as one,
+        harness(tmp_path, echo, name="two", share=False) as two,
+    ):
         first, second = await asyncio.gather(one.chat(f"a {EMAIL}"), two.chat(f"b {EMAIL}"))
         assert (first.status, second.status) == (200, 200)
         assert one.upstream.bodies[0]["messages"] != two.upstream.bodies[0]["messages"]

@@ -9,7 +9,8 @@ import pytest
 from helpers.sample_detectors import ALL, detector, text_of
 from yett.detector import Detector
 from yett.errors import ConfigError, Unavailable
-from yett.rules import Rule, RuleSet, clusters, flat, settle
+from yett.hits import settle
+from yett.rules import Rule, RuleSet, flat
 
 RULES = RuleSet([Rule(d, p, i) for i, (d, p) in enumerate((d, p) for d in ALL for p in d.patterns)])
 
@@ -116,16 +117,6 @@ def test_the_highest_score_wins_over_the_longest() -> None:
         return True if text == "123" else None
 
     assert one(detector("d", r"\d{3}", r"\d{3}-\d", validator=check), "123-4") == [("123", 1.0)]
-
-
-def test_clusters_join_through_others_but_not_by_touching() -> None:
-    hits = RULES.find("a@b.co 536-90-4399", 0, 18, {})
-    ranges = [hits[0]._replace(start=s, end=e) for s, e in ((0, 4), (2, 6), (5, 9), (9, 12), (14, 15))]
-    assert [[(h.start, h.end) for h in group] for group in clusters(ranges)] == [
-        [(0, 4), (2, 6), (5, 9)],
-        [(9, 12)],
-        [(14, 15)],
-    ]
 
 
 def test_a_failing_validator_is_a_guard_failure_without_the_text() -> None:

@@ -76,7 +76,7 @@ CASES = {
 def test_whole_and_every_split(text: str, expected: str) -> None:
     once = whole(ENGINE, text, Recorder(), RESTORES)
     assert once[0] == expected
-    for cut in range(len(text) + 1):
+    for cut in range(0, len(text) + 1, 1 + len(text) // 64):
         assert streamed(ENGINE, [text[:cut], text[cut:]], Recorder(), RESTORES) == once
     assert streamed(ENGINE, list(text), Recorder(), RESTORES) == once
 
@@ -177,8 +177,22 @@ def test_a_failing_detector_stops_the_stream() -> None:
     engine = ScanEngine([EMAIL, detector("d", r"\d{3}", validator=lambda t: 1 / 0 > 1)])
     stream = TextStream(engine, Recorder(), {})
     stream.feed("a 1")
-    with pytest.raises(Unavailable):
-        stream.feed("23 ")
+    for step in (lambda: stream.feed("23 "), lambda: stream.feed("more"), stream.finish):
+        with pytest.raises(Unavailable):
+            step()
+    assert stream.held > 0
+
+
+def test_a_failing_judge_stops_the_stream() -> None:
+    def judge(span: Span, text: str) -> Judgement:
+        raise KeyError(span.detector.name)
+
+    stream = TextStream(ENGINE, judge, {})
+    with pytest.raises(KeyError):
+        stream.feed("a@b.co, ")
+    for step in (lambda: stream.feed("more"), stream.finish):
+        with pytest.raises(Unavailable):
+            step()
 
 
 def test_a_lone_surrogate_stops_the_stream() -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from yett.app import Gateway
 from yett.auth import create_key
 from yett.config import load_settings
+from yett.scan import ScanEngine
 from yett.server.core import Provider
 from yett.upstream.transport import UpstreamRequest
 
@@ -240,6 +242,17 @@ def chat_chunks(*deltas: Any, index: int = 0, finish: str | None = "stop") -> li
     return [*chunks, chunk({}, finish)] if finish else chunks
 
 
+_ENGINES: dict[Any, ScanEngine] = {}
+
+
+def shared_engine(detectors: Any) -> ScanEngine:
+    """Compiling the rules takes a second and gives the same every time: tests share engines of equal rules."""
+    key = tuple((d.name, d.patterns, d.default) for d in detectors)
+    if key not in _ENGINES:
+        _ENGINES[key] = ScanEngine(detectors)
+    return _ENGINES[key]
+
+
 @contextlib.asynccontextmanager
 async def harness(
     tmp_path: Path,
@@ -249,6 +262,7 @@ async def harness(
     policies: Callable[[Path], None] | None = None,
     role: str = "developer",
     name: str = "gate",
+    share: bool = True,
 ) -> AsyncIterator[Harness]:
     """A gateway in `tmp_path/name` with model `m` at a scripted provider `up`."""
     root = tmp_path / name
@@ -272,7 +286,13 @@ async def harness(
     key = create_key(root / "config/keys.yaml", agent="agent-1", role=role, tenant="acme")
     loaded = load_settings(root / "config/gateway.yaml", root=root)
     upstream = ScriptedTransport(reply or (lambda request: chat_answer()))
-    async with Gateway.opened(loaded) as gateway:
+    with pytest.MonkeyPatch.context() as patch:
+        if share:
+            patch.setattr("yett.app.ScanEngine", shared_engine)
+        opening = Gateway.opened(loaded)
+        gateway = await opening.__aenter__()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_exit(opening)
         gateway.core.providers = {
             "up": Provider("up", upstream, ((b"authorization", b"Bearer provider-secret"),), "/v1")
         }

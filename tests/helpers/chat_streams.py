@@ -1,4 +1,4 @@
-"""Chat and completion streams for codec tests: chunks to send, and what the client would put together from the answer."""
+"""Chat and completion streams for codec tests: chunks to send, and what a client puts together from the answer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from helpers.stream_guards import DENIED, MARK, WORD, OpenGuard, WordGuard
 
+from helpers.stream_guards import DENIED, MARK, WORD, OpenGuard, WordGuard
 from yett.flow import Leaf
 from yett.verdict import Edit
 from yett.wire.exchange import StreamCodec
@@ -128,4 +128,19 @@ def as_event(event: Json | bytes) -> SseEvent:
     return SseEvent(event) if isinstance(event, bytes) else SseEvent(orjson.dumps(event))
 
 
-__all__ = ["DENIED", "HEAD", "MARK", "Client", "JoinGuard", "OpenGuard", "WordGuard", "as_event", "chunk", "entry", "play", "read", "text_chunk", "usage_chunk"]  # fmt: skip
+__all__ = [
+    "DENIED",
+    "HEAD",
+    "MARK",
+    "Client",
+    "JoinGuard",
+    "OpenGuard",
+    "WordGuard",
+    "as_event",
+    "chunk",
+    "entry",
+    "play",
+    "read",
+    "text_chunk",
+    "usage_chunk",
+]

@@ -10,9 +10,28 @@ SECRET = b"sk-secret-123"
 
 
 def test_the_clients_credentials_and_words_never_reach_the_provider():
-    names = [b"Authorization", b"cookie", b"x-yett-key", b"api-key", b"OpenAI-Organization", b"openai-project", b"referer",
-             b"x-forwarded-for", b"user-agent", b"x-stainless-lang", b"traceparent", b"tracestate", b"x-request-id", b"host",
-             b"content-length", b"transfer-encoding", b"connection", b"content-encoding", b"accept-language", b"baggage"]  # fmt: skip
+    names = [
+        b"Authorization",
+        b"cookie",
+        b"x-yett-key",
+        b"api-key",
+        b"OpenAI-Organization",
+        b"openai-project",
+        b"referer",
+        b"x-forwarded-for",
+        b"user-agent",
+        b"x-stainless-lang",
+        b"traceparent",
+        b"tracestate",
+        b"x-request-id",
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"connection",
+        b"content-encoding",
+        b"accept-language",
+        b"baggage",
+    ]
     out = headers.to_provider([(name, SECRET) for name in names])
     assert SECRET not in b" ".join(v for _, v in out)
     assert dict(out) == {
@@ -53,15 +72,33 @@ def test_trace_and_request_id_are_ours():
 
 def test_the_providers_headers_that_a_client_may_see():
     seen = headers.to_client(
-        [(b"Content-Type", b"application/json"), (b"openai-processing-ms", b"12"), (b"Retry-After", b"3"),
-         (b"retry-after-ms", b"300"), (b"X-RateLimit-Remaining-Tokens", b"9"), (b"retry-after", b"99"), (b"openai-version", b"2020-10-01"),
-         (b"set-cookie", SECRET), (b"openai-organization", SECRET), (b"x-request-id", SECRET), (b"content-length", b"1"),
-         (b"content-encoding", b"gzip"), (b"transfer-encoding", b"chunked"), (b"server", b"x"), (b"connection", b"close"), (b"location", SECRET)]
-    )  # fmt: skip
+        [
+            (b"Content-Type", b"application/json"),
+            (b"openai-processing-ms", b"12"),
+            (b"Retry-After", b"3"),
+            (b"retry-after-ms", b"300"),
+            (b"X-RateLimit-Remaining-Tokens", b"9"),
+            (b"retry-after", b"99"),
+            (b"openai-version", b"2020-10-01"),
+            (b"set-cookie", SECRET),
+            (b"openai-organization", SECRET),
+            (b"x-request-id", SECRET),
+            (b"content-length", b"1"),
+            (b"content-encoding", b"gzip"),
+            (b"transfer-encoding", b"chunked"),
+            (b"server", b"x"),
+            (b"connection", b"close"),
+            (b"location", SECRET),
+        ]
+    )
     assert seen == (
-        (b"content-type", b"application/json"), (b"openai-processing-ms", b"12"), (b"retry-after", b"3"),
-        (b"retry-after-ms", b"300"), (b"x-ratelimit-remaining-tokens", b"9"), (b"openai-version", b"2020-10-01"),
-    )  # fmt: skip
+        (b"content-type", b"application/json"),
+        (b"openai-processing-ms", b"12"),
+        (b"retry-after", b"3"),
+        (b"retry-after-ms", b"300"),
+        (b"x-ratelimit-remaining-tokens", b"9"),
+        (b"openai-version", b"2020-10-01"),
+    )
 
 
 @pytest.mark.parametrize("value", [b"", b"1\r\nset-cookie: a=b", b"1\n", b"\x001", b"1\xff", b" 1", b"9" * 300])

@@ -1,16 +1,18 @@
-"""A streamed chat answer: what the client gets does not depend on how the provider cut it, and nothing leaves unseen."""
+"""A streamed chat answer: the client's view does not depend on how it was cut, and nothing leaves unseen."""
 
 import random
 import timeit
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from helpers.chat_streams import (
     DENIED,
     HEAD,
     MARK,
     Client,
-    JoinGuard,
     OpenGuard,
     WordGuard,
     as_event,
@@ -21,10 +23,7 @@ from helpers.chat_streams import (
     usage_chunk,
 )
 from helpers.stream_guards import redacted
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from yett.errors import UpstreamError, envelope, Unavailable
+from yett.errors import UpstreamError
 from yett.wire.openai_chat import DIALECT
 from yett.wire.sse import SseEvent
 
@@ -56,8 +55,11 @@ def test_a_plain_stream_passes_with_the_caller_s_model_name():
     stream = codec()
     client = play(stream, [*events, DONE])
     assert [c["choices"][0]["delta"] for c in client.chunks] == [
-        {"role": "assistant", "content": "", "refusal": None}, {"content": "Hel"}, {"content": "lo"}, {},
-    ]  # fmt: skip
+        {"role": "assistant", "content": "", "refusal": None},
+        {"content": "Hel"},
+        {"content": "lo"},
+        {},
+    ]
     assert client.view() == ({(0, "role"): "assistant", (0, "content"): "Hello"}, {}, {0: "stop"}, True)
     assert all(c == c | HEAD | {"model": "mine", "object": "chat.completion.chunk"} for c in client.chunks)
     assert (stream.finish, stream.usage, stream.blocked, stream.unknown_events) == (
@@ -107,9 +109,12 @@ def test_every_text_of_a_delta_is_a_channel():
         guard=guard,
     )
     assert {at: "".join(texts) for at, texts in guard.channels.items()} == {
-        "/choices/0/message/content": "a", "/choices/0/message/refusal": "b", "/choices/0/message/reasoning_content": "c",
-        "/choices/0/message/thoughts": "d", "/choices/3/message/content": "e",
-    }  # fmt: skip
+        "/choices/0/message/content": "a",
+        "/choices/0/message/refusal": "b",
+        "/choices/0/message/reasoning_content": "c",
+        "/choices/0/message/thoughts": "d",
+        "/choices/3/message/content": "e",
+    }
     assert "thoughts" in guard.texts
 
 
@@ -127,44 +132,6 @@ def test_several_choices_in_one_chunk():
         guard=WordGuard(),
     )
     assert client.view() == ({(0, "content"): MARK, (1, "content"): MARK + "!"}, {}, {0: "stop", 1: "length"}, True)
-
-
-# --- usage ---
-
-
-def test_usage_is_stripped_unless_the_client_asked():
-    events = [chunk({"content": "a"}, usage=None), chunk(finish="stop", usage=None), usage_chunk(), DONE]
-    assert not any("usage" in c for c in run(*events).chunks)
-    body = {"model": "m", "stream": True, "messages": []}
-    DIALECT.prepare(body, "real")
-    assert not any("usage" in c for c in play(DIALECT.open_stream(body, "m", OpenGuard()), events).chunks)
-
-
-@pytest.mark.parametrize("prepared", [False, True])
-def test_usage_passes_if_the_client_asked(prepared):
-    body = {"model": "m", "stream": True, "messages": [], "stream_options": {"include_usage": True}}
-    if prepared:
-        DIALECT.prepare(body, "real")
-    events = [
-        chunk({"content": "a"}, usage=None),
-        chunk({"content": "<x1"}, usage=None),
-        chunk(finish="stop", usage=None),
-        usage_chunk(),
-        DONE,
-    ]
-    chunks = play(DIALECT.open_stream(body, "m", WordGuard()), events).chunks
-    assert [c["usage"] for c in chunks] == [None, None, None, usage_chunk()["usage"]]
-    assert chunks[-1]["choices"] == []
-
-
-def test_usage_on_the_finish_chunk():
-    stream = codec(stream_options={"include_usage": True})
-    chunks = play(stream, [*content("a"), chunk(finish="stop", usage={"total_tokens": 7}), DONE]).chunks
-    assert chunks[-1]["usage"] == {"total_tokens": 7} == stream.usage
-
-
-def test_obfuscation_is_dropped():
-    assert "obfuscation" not in str(run(chunk({"content": "a"}, obfuscation="jane"), DONE).chunks)
 
 
 # --- tool calls ---
@@ -203,10 +170,14 @@ def test_arguments_are_checked_as_json_and_edited_in_place():
     guard = WordGuard()
     events = call_chunks(piece(id="c", name="f", arguments='{"a": "\\u003cx12> b", "k'), piece(arguments='": [1]}'))
     client = run(*events, chunk(finish="tool_calls"), DONE, guard=guard)
-    assert client.calls[0, 0]["function"]["arguments"] == '{"a":"%s b","k":[1]}' % MARK
+    assert client.calls[0, 0]["function"]["arguments"] == '{"a":"' + MARK + ' b","k":[1]}'
     assert [leaf.pointer.removeprefix("/choices/0/message/tool_calls/0") for leaf in guard.checked][2:] == [
-        "/id", "/function/name", "/function/arguments#/a", "/function/arguments#/a", "/function/arguments#/k",
-    ]  # fmt: skip
+        "/id",
+        "/function/name",
+        "/function/arguments#/a",
+        "/function/arguments#/a",
+        "/function/arguments#/k",
+    ]
 
 
 def test_a_denied_call_never_leaves():
@@ -236,7 +207,7 @@ def test_a_legacy_function_call_leaves_whole():
         chunk({"function_call": {"arguments": '2>"]'}}),
     ]
     client = run(*events, chunk(finish="function_call"), DONE, guard=WordGuard())
-    assert client.calls == {(0, -1): {"name": "f", "arguments": '["%s"]' % MARK}}
+    assert client.calls == {(0, -1): {"name": "f", "arguments": f'["{MARK}"]'}}
 
 
 def test_a_custom_call_leaves_whole():
@@ -273,14 +244,31 @@ def test_ambiguous_arguments_break_the_stream():
 
 def test_a_denied_text_ends_every_open_choice():
     stream = codec(WordGuard())
-    events = [chunk({"role": "assistant"}, 0), *content("zero", index=0), *content("one", index=1), *content("done", index=2), chunk(index=2, finish="stop"),
-              *content("fine !de", "ny! SECRET", index=0), *content("late", index=1), DONE]  # fmt: skip
+    events = [
+        chunk({"role": "assistant"}, 0),
+        *content("zero", index=0),
+        *content("one", index=1),
+        *content("done", index=2),
+        chunk(index=2, finish="stop"),
+        *content("fine !de", "ny! SECRET", index=0),
+        *content("late", index=1),
+        DONE,
+    ]
     client = play(stream, events)
     assert client.view() == (
-        {(0, "role"): "assistant", (0, "content"): "zerofine ", (0, "refusal"): DENIED, (1, "content"): "one", (1, "role"): "assistant",
-         (1, "refusal"): DENIED, (2, "content"): "done"},
-        {}, {0: "content_filter", 1: "content_filter", 2: "stop"}, True,
-    )  # fmt: skip
+        {
+            (0, "role"): "assistant",
+            (0, "content"): "zerofine ",
+            (0, "refusal"): DENIED,
+            (1, "content"): "one",
+            (1, "role"): "assistant",
+            (1, "refusal"): DENIED,
+            (2, "content"): "done",
+        },
+        {},
+        {0: "content_filter", 1: "content_filter", 2: "stop"},
+        True,
+    )
     assert (stream.blocked, stream.done, stream.finish) == (DENIED, True, "content_filter")
 
 
@@ -305,169 +293,6 @@ def test_a_denial_at_the_end_of_the_stream():
         True,
     )
     assert stream.blocked == DENIED
-
-
-@pytest.mark.parametrize(
-    "where", ["id", "system_fingerprint", "x_note", "choice", "delta name", "role", "finish", "nested"]
-)
-def test_a_denied_word_outside_the_texts_blocks(where):
-    word = "!deny!"
-    events = {
-        "id": chunk({"content": "a"}, id=word), "system_fingerprint": chunk({"content": "a"}, system_fingerprint=word),
-        "x_note": chunk({"content": "a"}, x_note={"a": [word]}), "choice": chunk({"content": "a"}, choice={"note": word}),
-        "delta name": chunk({word: "a"}), "role": chunk({"role": word}), "finish": chunk(finish=word),
-        "nested": chunk({"details": [{"text": word}]}),
-    }  # fmt: skip
-    stream = codec(WordGuard())
-    client = play(stream, [events[where], DONE])
-    assert word not in str(client.chunks)
-    assert (stream.blocked, client.done) == (DENIED, True)
-    assert set(client.finish.values()) == {"content_filter"}
-
-
-# --- what has no rule ---
-
-
-def test_a_steady_unknown_member_is_checked_once_and_passes():
-    guard = WordGuard()
-    note = {"x_groq": {"id": "req_1"}, "choice": {"content_filter_results": {"hate": {"severity": "safe <x12>"}}}}
-    client = run(chunk({"content": "a"}, **dict(note)), chunk({"content": "b"}, **dict(note)), DONE, guard=guard)
-    assert [c["x_groq"] for c in client.chunks] == [{"id": "req_1"}] * 2
-    assert [c["choices"][0]["content_filter_results"]["hate"]["severity"] for c in client.chunks] == [
-        "safe " + MARK
-    ] * 2
-    assert len([leaf for leaf in guard.checked if leaf.text == "req_1"]) == 1
-
-
-def test_an_unknown_member_with_all_text_held_still_passes():
-    client = run(chunk({"content": "<x1"}, x_note="n"), DONE, guard=WordGuard())
-    assert client.chunks[0]["choices"] == []
-    assert client.chunks[0]["x_note"] == "n"
-
-
-def test_a_growing_unknown_member_waits_for_the_end():
-    stream = codec(JoinGuard())
-    events = [
-        chunk({"content": "a"}, note="one "),
-        chunk({"content": "b <x"}, note="two "),
-        chunk({"content": "12>"}, note="three"),
-        chunk(finish="stop"),
-    ]
-    out = [stream.feed(as_event(e)) for e in events]
-    assert out[1:] == [b"", b"", b""]
-    client = play(stream, [DONE])
-    assert client.texts == {(0, "content"): "b " + MARK}
-    assert [c.get("note") for c in client.chunks if "note" in c] == ["two ", "three"]
-    assert (client.finish, stream.unknown_events) == ({0: "stop"}, 1)
-
-
-@pytest.mark.parametrize("cut", [["!de", "ny!"], ["a", "!den", "y! b"], ["a", "b", "!", "deny!"]])
-@pytest.mark.parametrize("place", ["beside", "delta", "event"])
-def test_a_denied_word_cut_over_unknown_places_is_found(cut, place):
-    make = {
-        "beside": lambda text: chunk(note=text),
-        "delta": lambda text: chunk({"details": [{"type": "t", "text": text}]}),
-        "event": lambda text: {"object": "other.delta", "delta": {"text": text}},
-    }[place]
-    stream = codec(JoinGuard())
-    client = play(stream, [*content("hi"), *map(make, cut), chunk(finish="stop"), DONE])
-    assert stream.blocked == DENIED
-    assert "y!" not in str(client.chunks)
-    assert (client.finish, client.done) == ({0: "content_filter"}, True)
-
-
-def test_unknown_events_are_released_in_order():
-    stream = codec(WordGuard())
-    odd = [{"object": "poem", "verse": "<x12>"}, ["text <x34>"], {"choices": "none"}]
-    live = stream.feed(as_event(content("a")[0]))
-    assert [stream.feed(as_event(e)) for e in [odd[0], *content("b"), *odd[1:], chunk(finish="stop")]] == [b""] * 5
-    raw = stream.feed(SseEvent(DONE))
-    events = [orjson.loads(block[6:]) for block in raw.split(b"\n\n") if block]
-    assert events[0] == {"object": "poem", "verse": MARK}
-    assert events[1]["choices"][0]["delta"] == {"content": "b"}
-    assert events[2:4] == [["text " + MARK], {"choices": "none"}]
-    assert events[4]["choices"][0]["finish_reason"] == "stop"
-    assert (stream.unknown_events, stream.done, b'"a"' in live) == (1, True, True)
-
-
-@pytest.mark.parametrize(("name", "shown"), [("poem.delta", b"event: poem.delta\n"), ("jane@x.com", b""), ("J9", b"")])
-def test_the_name_of_an_unknown_event_carries_no_text(name, shown):
-    stream = codec()
-    stream.feed(SseEvent(b'{"a":"b"}', name))
-    out = stream.feed(SseEvent(DONE))
-    assert out == shown + b'data: {"a":"b"}\n\n'
-
-
-def test_a_changing_id_is_latched():
-    chunks = run(*[chunk({"content": "a"}, id=f"id-{i}", created=1_700_000_000 + i) for i in range(3)], DONE).chunks
-    assert [(c["id"], c["created"]) for c in chunks] == [("id-0", 1_700_000_000)] * 3
-
-
-# --- failures ---
-
-
-def test_the_provider_s_error_ends_the_stream_unclean():
-    stream = codec(WordGuard())
-    client = play(
-        stream, [*content("a <x1"), {"error": {"message": "overloaded <x12>", "code": "busy"}}, *content("2> b"), DONE]
-    )
-    assert client.chunks[-1] == {"error": {"message": "overloaded " + MARK, "code": "busy"}}
-    assert client.texts == {(0, "content"): "a "}
-    assert (client.done, stream.done, stream.tail) == (False, False, b"")
-    assert stream.fail({"error": {}}) == b""
-
-
-def test_fail_is_a_terminal_error_event():
-    stream = codec()
-    body = envelope(Unavailable("gone", code="upstream_truncated"))
-    assert read(stream.fail(body)).chunks == [body]
-    assert stream.fail(body) == b""
-    assert stream.feed(as_event(content("x")[0])) == b""
-
-
-MALFORMED = {
-    "not json": b"{", "duplicate key": b'{"choices":[],"choices":[]}', "nan": b'{"choices":[NaN]}', "not utf-8": b'"\xff"',
-    "choice is text": orjson.dumps(chunk() | {"choices": ["x"]}), "delta is text": orjson.dumps(chunk(choice={"delta": "x"})),
-    "index is text": orjson.dumps(chunk(choice={"index": "0"})), "index is true": orjson.dumps(chunk(choice={"index": True})),
-    "index too large": orjson.dumps(chunk({"content": "x"}, index=1000)), "negative index": orjson.dumps(chunk(index=-1)),
-    "tool calls is text": orjson.dumps(chunk({"tool_calls": "x"})), "tool call is text": orjson.dumps(chunk({"tool_calls": ["x"]})),
-    "call index is text": orjson.dumps(chunk({"tool_calls": [{"index": "0"}]})), "call index too large": orjson.dumps(chunk({"tool_calls": [{"index": 99999}]})),
-    "function call is text": orjson.dumps(chunk({"function_call": 5})), "audio is text": orjson.dumps(chunk({"audio": [1]})),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_event_is_the_provider_s_error(data):
-    with pytest.raises(UpstreamError) as error:
-        codec().feed(SseEvent(data))
-    assert error.value.code == "upstream_protocol"
-
-
-SEQUENCES = {
-    "text after the finish": [chunk(finish="stop"), *content("late")],
-    "call after the finish": [chunk(finish="stop"), *call_chunks(piece(name="f"))],
-    "late piece of a call": call_chunks(piece(0, id="a"), piece(1, id="b"), piece(0, arguments="x")),
-    "too many texts": [chunk({f"t{i}": "x" for i in range(100)})],
-    "too many unknown members": [chunk(**{f"m{i}": "x" for i in range(5000)})],
-}
-
-
-@pytest.mark.parametrize("events", SEQUENCES.values(), ids=SEQUENCES)
-def test_an_impossible_sequence_is_the_provider_s_error(events):
-    stream = codec()
-    with pytest.raises(UpstreamError) as error:
-        play(stream, events)
-    assert error.value.code == "upstream_protocol"
-
-
-@pytest.mark.parametrize(
-    "late", [chunk(), chunk({"content": ""}), chunk({"content": None}), chunk(finish="stop"), usage_chunk()]
-)
-def test_an_empty_chunk_after_the_finish_is_harmless(late):
-    stream = codec()
-    out = b"".join(stream.feed(as_event(e)) for e in [*content("a"), chunk(finish="stop"), late, DONE])
-    assert out.count(b'"finish_reason":"stop"') == 1
-    assert stream.done
 
 
 # --- audio ---
@@ -502,8 +327,14 @@ def with_logprobs(text, *entries):
 
 
 def test_logprobs_leave_with_their_text():
-    events = [with_logprobs("Hi ", entry("Hi"), entry(" ")), with_logprobs("<x", entry("<"), entry("x")), with_logprobs("12", entry("12")),
-              with_logprobs("> you", entry(">"), entry(" you")), chunk(finish="stop", choice={"logprobs": None}), DONE]  # fmt: skip
+    events = [
+        with_logprobs("Hi ", entry("Hi"), entry(" ")),
+        with_logprobs("<x", entry("<"), entry("x")),
+        with_logprobs("12", entry("12")),
+        with_logprobs("> you", entry(">"), entry(" you")),
+        chunk(finish="stop", choice={"logprobs": None}),
+        DONE,
+    ]
     client = run(*events, guard=WordGuard())
     assert client.texts[0, "content"] == f"Hi {MARK} you"
     assert client.tokens[0, "content"] == ["Hi", " ", " you"]
@@ -573,11 +404,19 @@ def streamed(texts, arguments, rng):
 @settings(deadline=None, max_examples=150, derandomize=True)
 def test_the_client_s_view_does_not_depend_on_the_chunking(texts, arguments, rng):
     texts = {key: text.replace("deny", "dony") for key, text in texts.items()}
-    whole = play(codec(WordGuard()), [
-        *(chunk({name: text}, i) for (i, name), text in texts.items() if text),
-        *(chunk({"tool_calls": [piece(n, id=f"c{n}", type="function", name="f", arguments=t)]}, i) for i, ts in arguments.items() for n, t in enumerate(ts)),
-        *(chunk(index=i, finish="stop") for i in range(3)), DONE,
-    ])  # fmt: skip
+    whole = play(
+        codec(WordGuard()),
+        [
+            *(chunk({name: text}, i) for (i, name), text in texts.items() if text),
+            *(
+                chunk({"tool_calls": [piece(n, id=f"c{n}", type="function", name="f", arguments=t)]}, i)
+                for i, ts in arguments.items()
+                for n, t in enumerate(ts)
+            ),
+            *(chunk(index=i, finish="stop") for i in range(3)),
+            DONE,
+        ],
+    )
     client = play(codec(WordGuard()), streamed(texts, arguments, rng))
     assert client.view() == whole.view()
     assert {key: text for key, text in client.texts.items() if text} == {
@@ -592,7 +431,7 @@ def test_a_denied_word_leaves_only_what_stood_before_it(text, seed):
     client = play(codec(WordGuard()), streamed({(0, "content"): text}, {}, random.Random(seed)))
     before = text[: text.index("!deny!")]
     assert client.texts.get((0, "content"), "") == redacted(before)
-    assert client.finish == {0: "content_filter"} | {i: "content_filter" for i in client.finish}
+    assert client.finish == {0: "content_filter"} | dict.fromkeys(client.finish, "content_filter")
     assert "SECRET" not in str(client.chunks)
 
 

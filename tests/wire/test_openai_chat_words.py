@@ -9,9 +9,12 @@ from yett.wire.openai_chat_words import KEYS, VALUES
 
 SPEC = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "specs" / "openai-openapi.yaml"
 ROOTS = [
-    "CreateChatCompletionRequest", "CreateChatCompletionResponse", "CreateChatCompletionStreamResponse",
-    "CreateCompletionRequest", "CreateCompletionResponse",
-]  # fmt: skip
+    "CreateChatCompletionRequest",
+    "CreateChatCompletionResponse",
+    "CreateChatCompletionStreamResponse",
+    "CreateCompletionRequest",
+    "CreateCompletionResponse",
+]
 NOT_IN_THE_DESCRIPTION = {"reasoning", "reasoning_content"}  # what compatible providers call a reasoning text
 NAMES_NOT_WORDS = {"ModelIdsShared", "VoiceIdsShared"}  # checked by shape, or leaves
 

@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-from helpers.chat_streams import DENIED, HEAD, MARK, OpenGuard, WordGuard, as_event, play, text_chunk, usage_chunk
-from helpers.stream_guards import redacted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.chat_streams import DENIED, HEAD, MARK, OpenGuard, WordGuard, as_event, play, text_chunk, usage_chunk
+from helpers.stream_guards import redacted
 from yett.errors import RequestError, UpstreamError
 from yett.flow import Leaf, Role
 from yett.verdict import Edit
@@ -112,10 +112,13 @@ def logprobs(*tokens):
 
 def completion(text="hi", n=1, more=None):
     return {
-        "id": "cmpl-1", "object": "text_completion", "created": 1700000000, "model": "real",
+        "id": "cmpl-1",
+        "object": "text_completion",
+        "created": 1700000000,
+        "model": "real",
         "choices": [{"index": i, "text": text, "logprobs": more, "finish_reason": "stop"} for i in range(n)],
         "usage": USAGE,
-    }  # fmt: skip
+    }
 
 
 def test_read_answer():
@@ -152,10 +155,18 @@ def test_logprobs_follow_their_text():
 
 @pytest.mark.parametrize(
     "bad",
-    ["hi", {"tokens": "hi"}, {"tokens": ["hi"], "note": "jane"}, logprobs("jane"), logprobs("hi") | {"text_offset": ["jane"]},
-     logprobs("hi") | {"top_logprobs": [{"jane" * 50: 0}]}, logprobs("hi") | {"token_logprobs": ["jane"]}, logprobs("hi") | {"tokens": ["hi", "jane"]},
-     logprobs("hi") | {"top_logprobs": ["jane"]}],
-)  # fmt: skip
+    [
+        "hi",
+        {"tokens": "hi"},
+        {"tokens": ["hi"], "note": "jane"},
+        logprobs("jane"),
+        logprobs("hi") | {"text_offset": ["jane"]},
+        logprobs("hi") | {"top_logprobs": [{"jane" * 50: 0}]},
+        logprobs("hi") | {"token_logprobs": ["jane"]},
+        logprobs("hi") | {"tokens": ["hi", "jane"]},
+        logprobs("hi") | {"top_logprobs": ["jane"]},
+    ],
+)
 def test_logprobs_that_say_something_else_go(bad):
     body = completion("hi", 1, bad)
     DIALECT.finish_answer(body, {}, [])

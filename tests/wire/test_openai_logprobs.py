@@ -1,8 +1,8 @@
 """Log probabilities stay only where they repeat the answer and nothing else."""
 
 import pytest
-from helpers.chat_streams import entry
 
+from helpers.chat_streams import entry
 from yett.wire.guard import Released
 from yett.wire.openai_logprobs import HeldLogprobs, entry_bytes, fit, whole
 

@@ -5,11 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yett.errors import Unavailable
+from yett.flow import Role
 from yett.verdict import Edit
 from yett.wire import pointer
 from yett.wire.walk import walk_any, walk_json_text
-from yett.flow import Role
-
 
 BODY = {"m": [{"c": "x"}, "y"], "a/b": {"~": "z", "#": "h"}, "": "empty", "0": "zero"}
 

@@ -27,14 +27,20 @@ WALKS = {
         [("/v/type/x", "x", "key"), ("/v/type/x", "user", "value")],
     ),
     "name to escape": ({"a/b#": 1}, [("/v/a~1b~2", "a/b#", "key")]),
-    "nine digits": ([99999999, 100000000, -123456789], [("/v/1", "100000000", "number"), ("/v/2", "-123456789", "number")]),
+    "nine digits": (
+        [99999999, 100000000, -123456789],
+        [("/v/1", "100000000", "number"), ("/v/2", "-123456789", "number")],
+    ),
     "card number": (4111111111111111, [("/v", "4111111111111111", "number")]),
     "long fraction": ([0.4111111111111111, 0.5], [("/v/0", "0.4111111111111111", "number")]),
     "clock": ({"created": 1700000000}, []),
     "number list at known clock": ({"created": [1700000000]}, []),
-    "clock of a name not known": ({"seed": 1700000000}, [("/v/seed", "seed", "key"), ("/v/seed", "1700000000", "number")]),
+    "clock of a name not known": (
+        {"seed": 1700000000},
+        [("/v/seed", "seed", "key"), ("/v/seed", "1700000000", "number")],
+    ),
     "nested": ([[{"x": [["deep"]]}]], [("/v/0/0/x", "x", "key"), ("/v/0/0/x/0/0", "deep", "value")]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("value", "leaves"), WALKS.values(), ids=WALKS)

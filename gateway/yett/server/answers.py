@@ -47,15 +47,16 @@ async def _whole(core: Core, call: Call, admitted: Admitted, upstream: UpstreamR
     flow.tool_calls = found.tool_calls
     checked = await core.pipeline.check(flow, admitted.policy, Phase.RESPONSE, found.leaves, opaque=found.opaque)
     recorder.saw_answer(Answered(checked.decision, checked.judged, checked.ledger.summary(core.known), found.usage))
+    await recorder.tell(Phase.RESPONSE, checked.decision)
     call.decision = max(call.decision, checked.decision.action.name.lower(), key=_STRICTNESS.index)
     outcome = "ok"
     if checked.denied:
         body, outcome = dialect.block_answer(body, block_message(checked.decision)), "blocked"
     elif checked.edits:
-        edited = pointer.apply(body, checked.edits)
-        dialect.finish_answer(body, admitted.body, edited)
+        pointer.apply(body, checked.edits)
+        dialect.finish_answer(body, admitted.body, checked.edits)
     else:
-        dialect.finish_answer(body, admitted.body, ())
+        dialect.finish_answer(body, admitted.body, {})
     _name_model(body, flow.model)
     await remember_held(core, flow.principal, found.held_ids)
     await recorder.completed(outcome, upstream.status, upstream_status=upstream.status)

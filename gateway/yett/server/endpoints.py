@@ -23,7 +23,6 @@ from yett.server.recorder import Recorder
 from yett.server.routes import PASSTHROUGH, ROUTES, Route
 from yett.server.upstream_call import forward
 from yett.stream_guard import block_message
-from yett.verdict import Decision
 from yett.wire import pointer, strictjson
 from yett.wire.exchange import Exchange, JsonObject
 
@@ -164,7 +163,7 @@ class DataPlane:
             one_way=route.one_way,
         )
         await recorder.decided(checked.decision, checked)
-        await self._tell(flow, Phase.REQUEST, checked.decision)
+        await recorder.tell(Phase.REQUEST, checked.decision)
         call.decision = checked.decision.action.name.lower()
         if checked.denied:
             raise _denied(checked)
@@ -238,11 +237,6 @@ class DataPlane:
         """Hand the leaves, as they go upstream, to the content store."""
         if self.core.content is not None:
             answers.keep_content(self.core, flow, exchange.leaves, checked)
-
-    async def _tell(self, flow: Flow, phase: Phase, decision: Decision) -> None:
-        hooks = self.core.registry.hooks["decided"]
-        if hooks:
-            await self.core.calls.observe(hooks, {"flow": flow.view(), "phase": phase, "decision": decision})
 
     async def _cancelled(self, call: Call, live: LiveFlow, recorder: Recorder) -> None:
         """The task was cancelled: by a client that left, a revoked key, or a shutdown."""

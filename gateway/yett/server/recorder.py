@@ -68,6 +68,13 @@ class Recorder:
         self._answer = answered
         self._core.metrics.decided(Phase.RESPONSE.value, answered.decision.action.name)
 
+    async def tell(self, phase: Phase, decision: Decision) -> None:
+        """Tell the observers of decisions."""
+        hooks = self._core.registry.hooks["decided"]
+        if hooks:
+            given = {"flow": self._flow.view(), "phase": phase, "decision": decision}
+            await self._core.calls.observe(hooks, given)
+
     async def completed(self, outcome: str, status: int, code: str = "", upstream_status: int = 0) -> None:
         """Close the flow, once. Raises Unavailable if no sink can store the record."""
         if self.closed:

@@ -23,7 +23,11 @@ class Refusals:
 
     def add(self, error: HttpError) -> None:
         """Count one."""
-        self._counts[error.code] += 1
+        self.add_code(error.code)
+
+    def add_code(self, code: str) -> None:
+        """Count one by its code: the protocol refuses before there is a request."""
+        self._counts[code] += 1
 
     def flush(self) -> None:
         """Write what was counted as one event; keep counting if the log cannot take it now."""

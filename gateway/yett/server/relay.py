@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from yett.errors import UpstreamError
-from yett.flow import Leaf, Role
+from yett.flow import Leaf, Phase, Role
 from yett.server import answers
 from yett.server.call import SSE_TYPE, Call
 from yett.server.core import Core
@@ -48,6 +48,7 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
         await upstream.aclose()
         decision = combine([decision, guard.decision()])
         admitted.recorder.saw_answer(Answered(decision, guard.judged, guard.ledger(), codec.usage))
+    await admitted.recorder.tell(Phase.RESPONSE, decision)
     await answers.remember_held(core, admitted.flow.principal, codec.held_ids)
     outcome = "blocked" if codec.blocked is not None else "ok"
     await admitted.recorder.completed(outcome, 200, upstream_status=upstream.status)

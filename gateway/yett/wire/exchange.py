@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from yett.flow import Leaf, ToolCall, ToolOffer, ToolResult
+from yett.verdict import Edit
 from yett.wire.guard import Guard
 from yett.wire.sse import SseEvent
 
@@ -97,7 +98,7 @@ class Dialect(Protocol):
     def read_answer(self, body: JsonObject) -> Answer:
         """List the leaves of a whole answer."""
 
-    def finish_answer(self, body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    def finish_answer(self, body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
         """Last touch on an answer, in place: the caller's model name, logprobs over edited leaves set to null."""
 
     def block_answer(self, body: JsonObject, message: str) -> JsonObject:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from yett.verdict import Edit
 from yett.wire import openai_body, openai_chat_answer, openai_chat_request
 from yett.wire.exchange import Answer, Dialect, Exchange, JsonObject, StreamCodec
 from yett.wire.guard import Guard
@@ -27,9 +28,9 @@ class OpenAiChat:
         """List the leaves of a whole answer."""
         return openai_chat_answer.read_answer(body)
 
-    def finish_answer(self, body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    def finish_answer(self, body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
         """Name the caller's model, drop shadow copies of edited text, in place."""
-        openai_chat_answer.finish_answer(body, request, edited)
+        openai_chat_answer.finish_answer(body, request, edits)
 
     def block_answer(self, body: JsonObject, message: str) -> JsonObject:
         """The answer that says "blocked"."""

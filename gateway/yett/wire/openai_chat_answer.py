@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from yett.errors import RequestError, UpstreamError
 from yett.flow import Role
+from yett.verdict import Edit
 from yett.wire import openai_logprobs
 from yett.wire.exchange import Answer, JsonObject
 from yett.wire.openai_body import blocked_head, choices_of, numbers_only, protocol_error
@@ -44,7 +45,7 @@ def read_head(answer: Answer, body: JsonObject) -> None:
     answer.finish = finish if isinstance(finish, str) else ""
 
 
-def finish_answer(body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+def finish_answer(body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
     """Name the caller's model and drop what repeats or points into text that was edited, in place."""
     if "model" in request:
         body["model"] = request["model"]
@@ -53,9 +54,9 @@ def finish_answer(body: JsonObject, request: JsonObject, edited: Sequence[str]) 
         if "logprobs" in choice:
             choice["logprobs"] = openai_logprobs.whole(choice["logprobs"], message)
         at = f"/choices/{index}/message/"
-        if at + "content" in edited and message.get("annotations"):
+        if at + "content" in edits and message.get("annotations"):
             message["annotations"] = []
-        if at + "audio/transcript" in edited:
+        if at + "audio/transcript" in edits:
             message["audio"]["data"] = ""
 
 

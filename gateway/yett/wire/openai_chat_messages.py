@@ -12,7 +12,7 @@ from yett.flow import Leaf, Role, ToolCall, ToolResult
 from yett.wire.exchange import Fact, JsonObject
 from yett.wire.openai_body import as_list, as_object, as_text, bad, is_token_ids
 from yett.wire.openai_chat_words import KEYS, MEDIA_PARTS, PAYLOADS, REFERENCES, VALUES
-from yett.wire.walk import Walk, walk_json_text
+from yett.wire.walk import Walk, is_known, walk_json_text
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -103,12 +103,18 @@ class MessageReader:
             call_id = message.get("tool_call_id") or message.get("name")
             self.tool_results.append(ToolResult(place, call_id if isinstance(call_id, str) else "", text))
 
-    def other(self, members: JsonObject, at: str, role: Role, *, newest: bool = False, media: bool = False) -> ChatWalk:
+    def other(self, members: JsonObject, at: str, role: Role, *, newest: bool = False) -> None:
         """Members without a rule of their own: every string in them is a leaf."""
-        walk = ChatWalk(role, self.leaves, KEYS, VALUES, not media, newest, facts=self.facts, media=media)
+        rest = {name: value for name, value in members.items() if not is_known(name, value, KEYS, VALUES)}
+        if rest:
+            ChatWalk(role, self.leaves, KEYS, VALUES, True, newest, facts=self.facts).members(rest, at)
+
+    def media(self, members: JsonObject, at: str, role: Role, *, newest: bool = False) -> str:
+        """A part that shows or plays something: its base64 is opaque, its text is not editable. The first URL in it."""
+        walk = ChatWalk(role, self.leaves, KEYS, VALUES, False, newest, facts=self.facts, media=True)
         walk.members(members, at)
         self.opaque += walk.opaque
-        return walk
+        return walk.urls[0] if walk.urls else ""
 
     def word(self, value: object, at: str, role: Role, *, newest: bool = False) -> str:
         """A name or an id: a leaf that cannot be edited."""
@@ -183,8 +189,8 @@ class MessageReader:
                 rest = {key: member for key, member in part.items() if key != name}
                 self.other(rest, at, role, newest=newest)
         elif kind in MEDIA_PARTS:
-            walk = self.other(part, at, role, newest=newest, media=True)
-            self.facts.append(Fact("media", at, MEDIA_PARTS[kind], walk.urls[0] if walk.urls else ""))
+            url = self.media(part, at, role, newest=newest)
+            self.facts.append(Fact("media", at, MEDIA_PARTS[kind], url))
         else:
             self.other(part, at, role, newest=newest)
 
@@ -212,7 +218,7 @@ class MessageReader:
         if isinstance(audio.get("transcript"), str):
             self.text(audio["transcript"], at + "/transcript", Role.ASSISTANT)
             audio = {key: member for key, member in audio.items() if key != "transcript"}
-        self.other(audio, at, Role.ASSISTANT, media=True)
+        self.media(audio, at, Role.ASSISTANT)
 
     def _refusal(self, value: object, at: str) -> None:
         self.text(value, at, Role.ASSISTANT)

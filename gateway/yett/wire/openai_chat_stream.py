@@ -19,13 +19,15 @@ _CHOICE = frozenset({"index", "delta", "logprobs", "finish_reason"})
 _TRANSCRIPT = "audio/transcript"
 
 
-@dataclass(slots=True)
 class _Part:
     """What leaves of one choice of one chunk."""
 
-    delta: JsonObject = field(default_factory=dict)
-    logprobs: dict[str, list[Any]] = field(default_factory=dict)
-    rest: JsonObject = field(default_factory=dict)
+    __slots__ = ("delta", "logprobs", "rest")
+
+    def __init__(self, rest: JsonObject) -> None:
+        self.delta: JsonObject = {}
+        self.logprobs: dict[str, list[Any]] = {}
+        self.rest = rest
 
     def add(self, name: str, text: str, entries: list[Any]) -> None:
         """More text of one kind."""
@@ -39,7 +41,10 @@ class _Part:
 
     def says_something(self) -> bool:
         """Whether it must be sent."""
-        return bool(self.logprobs or any(self.rest.values()) or any(v is not None for v in self.delta.values()))
+        for value in self.delta.values():
+            if value is not None:
+                return True
+        return bool(self.logprobs or any(self.rest.values()))
 
     def choice(self, index: int, *, logprobs: bool) -> JsonObject:
         """It as a choice of a chunk; `logprobs`: name them even if there are none."""
@@ -48,7 +53,9 @@ class _Part:
             part["logprobs"] = {name: self.logprobs.get(name) for name in ("content", "refusal")}
         elif logprobs:
             part["logprobs"] = None
-        return {**part, "finish_reason": None, **self.rest}
+        part["finish_reason"] = None
+        part.update(self.rest)
+        return part
 
 
 @dataclass(slots=True)
@@ -75,7 +82,7 @@ class ChatStream(OpenAiStream):
         if not isinstance(delta, dict):
             raise protocol_error("a delta that is not an object")
         known = choice.keys() <= _CHOICE
-        part = _Part(rest={} if known else {name: value for name, value in choice.items() if name not in _CHOICE})
+        part = _Part({} if known else {name: value for name, value in choice.items() if name not in _CHOICE})
         try:
             for name, value in delta.items():
                 self._read_member(state, name, value, choice, part)
@@ -99,21 +106,23 @@ class ChatStream(OpenAiStream):
         elif name in {"tool_calls", "function_call"} and value is not None:
             self._call_pieces(state, name, value, part)
         elif value.__class__ is str:
-            if not value:
+            if value:
+                self._text_piece(state, name, value, choice.get("logprobs"), part)
+            else:
                 part.delta.setdefault(name, "")
-                return
-            logprobs = choice.get("logprobs")
-            entries = logprobs.get(name) if isinstance(logprobs, dict) and name in {"content", "refusal"} else None
-            looked_at = (
-                openai_logprobs.alternatives(entries, f"/choices/{state.index}/logprobs/{name}") if entries else []
-            )
-            if looked_at and self._guard.check(looked_at):
-                entries = None
-            self._say(state, name, part, lambda text: text.feed(value, entries))
         elif name == "audio" and value is not None:
             self._audio(state, value, part)
         else:
             part.delta[name] = value
+
+    def _text_piece(self, state: Choice, name: str, value: str, logprobs: object, part: _Part) -> None:
+        entries = None
+        if logprobs is not None and isinstance(logprobs, dict) and name in {"content", "refusal"}:
+            entries = logprobs.get(name)
+            looked_at = openai_logprobs.alternatives(entries, f"/choices/{state.index}/logprobs/{name}")
+            if looked_at and self._guard.check(looked_at):
+                entries = None
+        self._say(state, name, part, lambda text: text.feed(value, entries))
 
     def _say(
         self, state: Choice, name: str, part: _Part, step: Callable[[StreamedText], tuple[Released, list[Any]]]
@@ -193,7 +202,7 @@ class ChatStream(OpenAiStream):
                 self._settle_function(state, call["function"], part)
 
     def _flush(self, state: Choice, parts: list[JsonObject]) -> None:
-        part = _Part()
+        part = _Part({})
         try:
             self._finish(state, part)
         finally:

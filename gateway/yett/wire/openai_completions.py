@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yett.errors import RequestError, UpstreamError
 from yett.flow import Leaf, Role
+from yett.verdict import Edit
 from yett.wire import openai_body, openai_chat_answer, openai_logprobs
 from yett.wire.exchange import Answer, Dialect, Exchange, Fact, JsonObject, StreamCodec
 from yett.wire.guard import Guard
@@ -62,9 +63,9 @@ class OpenAiCompletions:
         openai_chat_answer.read_head(answer, body)
         return answer
 
-    def finish_answer(self, body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    def finish_answer(self, body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
         """Name the caller's model; logprobs stay where they repeat the text as it now is."""
-        del edited  # an edited text no longer fits its tokens
+        del edits  # an edited text no longer fits its tokens
         if "model" in request:
             body["model"] = request["model"]
         for choice in openai_body.choices_of(body):

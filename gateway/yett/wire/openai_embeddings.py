@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yett.errors import RequestError, UpstreamError
 from yett.flow import Leaf, Role
+from yett.verdict import Edit
 from yett.wire.exchange import Answer, Exchange, Fact, JsonObject, StreamCodec
 from yett.wire.guard import Guard
 from yett.wire.walk import walk_any
@@ -68,9 +69,9 @@ class OpenAIEmbeddings:
                 )
         return answer
 
-    def finish_answer(self, body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    def finish_answer(self, body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
         """Name the caller's model."""
-        del edited
+        del edits
         if isinstance(request.get("model"), str):
             body["model"] = request["model"]
 

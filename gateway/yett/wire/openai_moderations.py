@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yett.errors import RequestError, UpstreamError
 from yett.flow import Leaf, Role
+from yett.verdict import Edit
 from yett.wire.exchange import Answer, Exchange, Fact, JsonObject, StreamCodec
 from yett.wire.guard import Guard
 from yett.wire.openai_responses_items import is_blob
@@ -61,9 +62,9 @@ class OpenAIModerations:
         _walk({"id": body.get("id")}, "", Role.OTHER, answer.leaves, editable=False)
         return answer
 
-    def finish_answer(self, body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    def finish_answer(self, body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
         """Name the caller's model."""
-        del edited
+        del edits
         if isinstance(request.get("model"), str):
             body["model"] = request["model"]
 

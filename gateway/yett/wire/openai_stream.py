@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from yett.errors import RequestError
@@ -21,7 +21,7 @@ from yett.wire.openai_body import protocol_error
 from yett.wire.openai_chat_words import KEYS, VALUES
 from yett.wire.openai_logprobs import HeldLogprobs
 from yett.wire.sse import SseEvent, encode
-from yett.wire.walk import Walk
+from yett.wire.walk import Walk, is_known
 
 DONE = encode(b"[DONE]")
 MAX_CHOICES = 128
@@ -30,7 +30,7 @@ _MAX_SEEN = 4096
 _MAX_HELD_BYTES = 16 * 1024 * 1024
 _EVENT_NAME = re.compile("[a-z][a-z_.]{0,63}")  # it is sent on unscanned, so it must not carry text
 _PLAIN = frozenset({"object", "model", "created", "choices", "obfuscation"})
-_LATCHED = ("id", "system_fingerprint", "created")
+_LATCHED = ("id", "system_fingerprint")
 _KNOWN = _PLAIN | {"id", "system_fingerprint", "service_tier", "usage"}
 
 
@@ -97,7 +97,8 @@ class OpenAiStream:
         self._out: list[bytes] = []
         self._failed = False
         self._head: JsonObject = {"object": self.kind, "created": 0, "model": model}
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, str] = {}  # texts that were checked and have left, by part and pointer
+        self._steady: dict[str, Any] = {}  # values that need no second look
         self._edits: dict[str, list[Any]] = {}
         self._waiting: list[tuple[str, Any]] | None = None
         self._held_bytes = 0
@@ -191,17 +192,18 @@ class OpenAiStream:
 
     def _name(self, body: JsonObject) -> None:
         """The caller's model, and one id and stamp throughout: the first chunk's, which were checked."""
+        head = self._head
         body.pop("obfuscation", None)
         for name in _LATCHED:
             if body.get(name) is not None:
-                body[name] = self._head.setdefault(name, body[name]) if name != "created" else self._created(body[name])
+                body[name] = head.setdefault(name, body[name])
+        created = body.get("created")
+        if created is not None:
+            if created.__class__ is int and not head["created"]:
+                head["created"] = created
+            body["created"] = head["created"]
         body["model"] = self._model
         body["object"] = self.kind
-
-    def _created(self, created: object) -> int:
-        if not self._head["created"] and created.__class__ is int:
-            self._head["created"] = created
-        return int(self._head["created"])
 
     def _emit(self, body: JsonObject, parts: list[JsonObject]) -> None:
         """One chunk for each part; what stands around the choices goes with the first."""
@@ -239,14 +241,17 @@ class OpenAiStream:
 
     def _unruled_leaves(self, body: JsonObject) -> list[Leaf]:
         leaves: list[Leaf] = []
-        walk = Walk(Role.OTHER, leaves, KEYS, VALUES)
+        rest: JsonObject = {}
         for name, value in body.items():
-            if name not in _PLAIN and value is not None and self._seen.get(f"value /{name}") != value:
-                walk.members({name: value}, "")
+            if name not in _PLAIN and self._steady.get(name) != value and not is_known(name, value, KEYS, VALUES):
+                rest[name] = value
+        walk = Walk(Role.OTHER, leaves, KEYS, VALUES)
+        if rest:
+            walk.members(rest, "")
         for position, choice in enumerate(body["choices"]):
-            rest = self._unruled(choice) if isinstance(choice, dict) else None
-            if rest:
-                walk.members(rest, f"/choices/{position}")
+            more = self._unruled(choice) if isinstance(choice, dict) else None
+            if more:
+                walk.members(more, f"/choices/{position}")
         return leaves
 
     def _fresh(self, leaves: list[Leaf]) -> list[Leaf] | None:
@@ -264,6 +269,9 @@ class OpenAiStream:
         if fresh:
             self._edits.update(self._guard.check(fresh))
             self._seen.update({f"{leaf.part} {leaf.pointer}": leaf.text for leaf in fresh})
+            for name in ("id", "system_fingerprint"):
+                if f"/{name}" not in self._edits:
+                    self._steady[name] = body.get(name)
             if len(self._seen) > _MAX_SEEN:
                 raise protocol_error("too many members without a known meaning")
         if self._edits:
@@ -303,7 +311,7 @@ class OpenAiStream:
                 Walk(Role.ASSISTANT, leaves, KEYS, VALUES).visit(body, "")
             for leaf in leaves:
                 channel = f"waiting {leaf.pointer}" if leaf.part == "value" else ""
-                placed = replace(leaf, pointer=f"/{number}{leaf.pointer}", channel=channel)
+                placed = leaf._replace(pointer=f"/{number}{leaf.pointer}", channel=channel)
                 found.append((leaf.part, leaf.pointer, number, placed))
         for part, at in {(part, at) for part, at, _, _ in found if part == "value"}:
             left = self._seen.get(f"{part} {at}")

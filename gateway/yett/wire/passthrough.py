@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yett.errors import RequestError, UpstreamError
 from yett.flow import Leaf, Role, ToolCall
+from yett.verdict import Edit
 from yett.wire import pointer, strictjson
 from yett.wire.exchange import Answer, Exchange, JsonObject
 from yett.wire.guard import Blocked, Guard
@@ -45,9 +46,9 @@ class Passthrough:
         walk_any(body, "", Role.ASSISTANT, answer.leaves, known_keys=NOTHING, known_values=NOTHING)
         return answer
 
-    def finish_answer(self, body: JsonObject, request: JsonObject, edited: Sequence[str]) -> None:
+    def finish_answer(self, body: JsonObject, request: JsonObject, edits: Mapping[str, Sequence[Edit]]) -> None:
         """Name the caller's model, where both name one."""
-        del edited
+        del edits
         if isinstance(request.get("model"), str) and isinstance(body.get("model"), str):
             body["model"] = request["model"]
 

@@ -41,7 +41,8 @@ _MESSAGES = {
 def loads(data: bytes, *, max_depth: int = MAX_DEPTH, where: str = "") -> Any:  # JSON is any shape
     """The value of `data`, or `RequestError` with a stable code and, where known, a pointer that starts with `where`.
 
-    `max_depth` counts open arrays and objects, at most 250. Codes: invalid_json, duplicate_key, number_out_of_range, too_deep, not_utf8, lone_surrogate, not_finite.
+    `max_depth` counts open arrays and objects, at most 250. Codes: invalid_json, duplicate_key, number_out_of_range,
+    too_deep, not_utf8, lone_surrogate, not_finite.
     """
     try:
         value = orjson.loads(data)

@@ -82,6 +82,19 @@ class Walk:
         self.out.append(Leaf(pointer, text, self.role, part, "", self.format, editable, self.newest))
 
 
+def is_known(key: str, value: object, known_keys: AbstractSet[str], known_values: AbstractSet[str]) -> bool:
+    """Whether a member has no leaf at all: the quick answer for the many that hold a setting or a word of the API."""
+    if key not in known_keys:
+        return False
+    if value.__class__ is str:
+        return not value or value in known_values
+    if isinstance(value, float):
+        return -_SETTING_LIMIT < value < _SETTING_LIMIT
+    if isinstance(value, int):  # true and false too
+        return -_LONG_NUMBER < value < _LONG_NUMBER
+    return value is None
+
+
 def walk_any(
     value: object,
     pointer: str,
@@ -122,9 +135,10 @@ def walk_json_text(
         return
     if text.lstrip(" \t\r\n")[:1] in {"{", "[", '"'}:
         try:
-            value = strictjson.loads(text.encode("utf-8", "surrogatepass"), where=public(pointer) + "#")
+            value = strictjson.loads(text.encode("utf-8", "surrogatepass"))
         except RequestError as error:
             if error.code != "invalid_json":
+                error.pointer = f"{public(pointer)}#{error.pointer or ''}"
                 raise
         else:
             Walk(role, out, known_keys, known_values, editable, newest, "json").visit(value, pointer + "#")
