@@ -233,7 +233,7 @@ def _provider(name: str, settings: ProviderSettings, whole: Settings) -> Provide
     if settings.api_key is not None:
         headers.append((b"authorization", b"Bearer " + settings.api_key.get_secret_value().encode()))
     transport = _transport(settings, whole)
-    return Provider(name, transport, tuple(headers), _path_of(str(settings.base_url)))
+    return Provider(name, transport, tuple(headers))
 
 
 def _transport(settings: ProviderSettings, whole: Settings) -> Transport:
@@ -249,12 +249,6 @@ def _transport(settings: ProviderSettings, whole: Settings) -> Transport:
         return AiohttpTransport(base_url, **options)
     context = ssl.create_default_context() if base_url.startswith("https:") else None
     return HttpTransport(base_url, ssl_context=context, **options)
-
-
-def _path_of(base_url: str) -> str:
-    _, _, rest = base_url.partition("://")
-    _, slash, path = rest.partition("/")
-    return (slash + path).rstrip("/")
 
 
 def _content(settings: Settings, master: bytes, worker: int) -> ContentStore | None:

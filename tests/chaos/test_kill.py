@@ -30,11 +30,11 @@ class Client(threading.Thread):
     def run(self):
         host, _, port = self.address.removeprefix("http://").partition(":")
         body = json.dumps(
-            {"model": "m", "stream": self.stream, "messages": [{"role": "user", "content": "mail ada@example.org"}]}
+            {"model": "gpt-4o-mini", "stream": self.stream, "messages": [{"role": "user", "content": "mail ada@example.org"}]}
         )
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        connection = http.client.HTTPConnection(host, int(port.partition("/")[0]), timeout=10)
         try:
-            connection = http.client.HTTPConnection(host, int(port.split("/")[0]), timeout=10)
             while True:
                 connection.request("POST", "/v1/chat/completions", body, headers)
                 response = connection.getresponse()
@@ -43,11 +43,14 @@ class Client(threading.Thread):
                     self.answered.append(response.headers["x-request-id"])
         except (OSError, http.client.HTTPException):
             return
+        finally:
+            connection.close()
 
 
 def one_round(tmp_path, rng, upstream):
     tmp_path.mkdir()
-    with running_gateway(tmp_path, upstream=upstream.base_url) as gate:
+    provider = {"kind": "openai", "base_url": upstream.base_url, "api_key": "unused"}
+    with running_gateway(tmp_path, {"up": provider}) as gate:
         clients = [Client(gate.base_url, gate.key, stream=index % 2 == 1) for index in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -60,7 +63,8 @@ def one_round(tmp_path, rng, upstream):
     AuditLog.open(gate.audit_dir, durability="group", signing_key=gate.root / "var/keys/audit.pem").close()
     report = verify(gate.audit_dir)
     assert report.ok, report
-    records = [json.loads(line) for path in sorted(gate.audit_dir.glob("*/*.jsonl")) for line in path.open()]
+    lines = b"".join(path.read_bytes() for path in sorted(gate.audit_dir.glob("*/*.jsonl"))).splitlines()
+    records = [json.loads(line) for line in lines]
     completed = {r["flow"] for r in records if r["kind"] == "completed" and r["outcome"] != "unknown"}
     decided = {r["flow"] for r in records if r["kind"] == "decided"}
     missing = [flow for flow in answered if flow not in completed or flow not in decided]

@@ -12,6 +12,7 @@ from helpers.loops import on_both_loops
 from helpers.transport import LIMITS, POST, fails, fetch, head, served
 from helpers.upstream import Call, FakeUpstream, Reply
 from yett.errors import UpstreamError
+from yett.upstream.connection import Connection
 from yett.upstream.egress import Address, Resolver
 from yett.upstream.transport import Deadlines, HttpTransport, UpstreamRequest
 
@@ -82,7 +83,7 @@ async def test_unasked_bytes_on_an_idle_connection_close_it_and_never_become_an_
 
 @on_both_loops
 async def test_unasked_bytes_that_the_loop_has_read_close_an_idle_connection() -> None:
-    async with served(OK) as (upstream, transport):
+    async with served(OK, idle_expiry_s=60.0) as (upstream, transport):
         await fetch(transport)
         next(iter(upstream._links)).transport.write(b"\r\n")
         await upstream.until(lambda: upstream.open == 0)
@@ -218,6 +219,27 @@ async def test_slot_of_a_connection_that_is_closed_at_once_is_free_again() -> No
     await transport.aclose()
     server.close()
     await server.wait_closed()
+
+
+@on_both_loops
+async def test_slot_of_a_connection_lost_before_it_was_registered_is_free_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with served(OK) as (upstream, transport):
+        await fetch(transport)
+        pool = transport._pool
+        (lost,) = pool._idle
+        upstream.drop_connections()
+        await upstream.until(lambda: upstream.open == 0)
+        while not lost.lost:
+            await asyncio.sleep(0)
+
+        async def connect(_: object) -> Connection:
+            return lost
+
+        monkeypatch.setattr(pool, "_connect_to_any", connect)
+        assert (await fails(transport)).code == "upstream_connect"
+        assert (pool._slots, pool._open) == (0, set())
 
 
 @on_both_loops

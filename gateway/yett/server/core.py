@@ -26,7 +26,10 @@ from yett.vault import Vaults
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A configured provider: how to reach it and the headers that carry our credentials."""
+    """A configured provider: how to reach it and the headers that carry our credentials.
+
+    `path_prefix` stands before the part of a path that follows /v1; empty where the transport's base URL has it.
+    """
 
     name: str
     transport: Transport

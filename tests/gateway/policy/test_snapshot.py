@@ -66,12 +66,12 @@ def test_the_strictest_rule_wins_in_any_order() -> None:
     ],
 )
 def test_redact_where_nothing_can_be_edited_is_deny(do: str, editable: bool, action: Action, reason: str) -> None:
-    verdict = snapshot(rule("r", do, "why")).judge(FOUND, replace(LEAF, editable=editable), Phase.REQUEST)
+    verdict = snapshot(rule("r", do, "why")).judge(FOUND, LEAF._replace(editable=editable), Phase.REQUEST)
     assert (verdict.action, verdict.rule, verdict.reason) == (action, "r", reason)
 
 
 def test_a_default_of_redact_where_nothing_can_be_edited_is_deny() -> None:
-    assert snapshot().judge(FOUND, replace(LEAF, editable=False), Phase.REQUEST).action is Action.DENY
+    assert snapshot().judge(FOUND, LEAF._replace(editable=False), Phase.REQUEST).action is Action.DENY
 
 
 def test_remembered_answers_never_stand_for_another_question() -> None:
