@@ -6,6 +6,7 @@ Only the pipeline changes a `Flow`; plugins are given a `FlowView`.
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,6 +119,27 @@ class TraceContext:
 def new_id() -> str:
     """A fresh flow id: 128 random bits as 32 hex digits; also the request id the client sees."""
     return secrets.token_hex(16)
+
+
+class Ids:
+    """Fresh ids for one data port.
+
+    They name things and open nothing, so a generator that is seeded from the system once is enough; asking the system
+    anew costs more than parsing the request.
+    """
+
+    __slots__ = ("_bits",)
+
+    def __init__(self) -> None:
+        self._bits = random.Random(secrets.token_bytes(32)).getrandbits  # noqa: S311  # not a secret, see above
+
+    def flow(self) -> str:
+        """128 bits as 32 hex digits."""
+        return f"{self._bits(128):032x}"
+
+    def span(self) -> str:
+        """64 bits, not all zero, as 16 hex digits."""
+        return f"{self._bits(64) or 1:016x}"
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ class Judge:
         A pseudonym of the whole union, so that restoring gives back exactly what was there; a one-way mark as soon as
         one of the spans is not reversible.
         """
-        best = min(spans, key=lambda s: (-s.detector.priority, s.start - s.end, s.detector.code))
+        best = spans[0] if len(spans) == 1 else min(spans, key=_rank)
         fixed = [s for s in spans if not s.detector.reversible]
         if fixed:
             return mark(min(s.detector.entity for s in fixed))
@@ -84,11 +84,11 @@ class Judge:
         edits: list[tuple[int, int, str, str]] = []
         cluster: list[Span] = []
         end = -1
-        for span in sorted(spans, key=lambda s: (s.start, s.end)):
+        for span in sorted(spans, key=_place):
             if cluster and span.start >= end:
                 edits.append(self._redaction(cluster, text))
                 cluster = []
-            end = span.end if not cluster else max(end, span.end)
+            end = max(end, span.end)
             cluster.append(span)
         if cluster:
             edits.append(self._redaction(cluster, text))
@@ -97,6 +97,14 @@ class Judge:
     def _redaction(self, cluster: list[Span], text: str) -> tuple[int, int, str, str]:
         start, end = cluster[0].start, max(s.end for s in cluster)
         return start, end, self.replacement(cluster, text[start:end]), cluster[0].detector.code
+
+
+def _place(span: Span) -> tuple[int, int]:
+    return (span.start, span.end)
+
+
+def _rank(span: Span) -> tuple[int, int, str]:
+    return (-span.detector.priority, span.start - span.end, span.detector.code)
 
 
 def edits_across(
@@ -109,6 +117,11 @@ def edits_across(
     """
     edits: list[Edit] = []
     fixed: list[Leaf] = []
+    if len(leaves) == 1:
+        leaf = leaves[0]
+        if not leaf.editable:
+            fixed.append(leaf)
+        return [Edit(leaf.pointer, (start, end), put, code) for start, end, put, code in redactions], fixed
     for start, end, replacement, code in redactions:
         put = replacement
         for leaf, offset in zip(leaves, offsets, strict=True):

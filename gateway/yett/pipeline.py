@@ -5,6 +5,7 @@ Requests, whole answers and streamed answers all pass here; tool calls are leave
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -188,11 +189,9 @@ def _judge_group(
         offsets.append(offsets[-1] + len(leaf.text))
     redact: list[Span] = []
     for span in spans:
-        index = next(i for i in range(len(group)) if span.start < offsets[i + 1])
-        leaf = group[index]
-        verdict = judge.span(
-            span, leaf, span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
-        )
+        index = bisect_right(offsets, span.start, 0, len(group)) - 1
+        start, end = span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
+        verdict = judge.span(span, group[index], start, end)
         verdicts.append(verdict)
         if verdict.action in (Action.REDACT, Action.APPROVE):
             redact.append(span)

@@ -7,7 +7,6 @@ prompt caches survive. The map back lives in the flow; nothing is stored.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -21,6 +20,16 @@ TAG_PATTERN = r"<[A-Z][A-Z0-9_]{1,30}_[a-z2-7]{8,13}>"
 TAG = re.compile(TAG_PATTERN)
 
 
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+
+
+def base32(data: bytes) -> str:
+    """The first `len(data) * 8 // 10 * 2` digits of RFC 4648 base32, in lower case: the standard module is slow."""
+    bits, number = len(data) * 8, int.from_bytes(data, "big")
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(bits - 10, -1, -10)])
+
+
 class Vault:
     """Pseudonyms for one tenant. Thread-safe: it keeps nothing but the key."""
 
@@ -32,7 +41,7 @@ class Vault:
     def pseudonym(self, entity: str, value: str, restores: dict[str, str]) -> str:
         """The tag for `value`, entered into `restores` (tag -> value). A 40-bit clash in one flow gets 65 bits."""
         digest = hmac.digest(self._key, f"{entity}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
-        code = base64.b32encode(digest).decode().lower()
+        code = base32(digest[:9])
         tag = f"<{entity}_{code[:8]}>"
         if restores.get(tag, value) != value:
             tag = f"<{entity}_{code[:13]}>"

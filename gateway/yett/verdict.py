@@ -96,13 +96,18 @@ def combine(decisions: Iterable[Decision]) -> Decision:
     return Decision(action, by, edits, revision, reasons)
 
 
-def decide(verdicts: Iterable[Verdict], revision: str = "") -> Decision:
-    """The decision that follows from policy's verdicts; no verdict at all is ALLOW."""
-    return combine(
-        Decision(
-            v.action, frozenset((v.rule,)), frozenset(v.edits), revision, frozenset((v.reason,) if v.reason else ())
-        )
-        for v in verdicts
+def decide(verdicts: Sequence[Verdict], revision: str = "") -> Decision:
+    """The decision that follows from policy's verdicts; no verdict at all is ALLOW. As `combine` of one each."""
+    if not verdicts:
+        return Decision(revision=revision)
+    action = max([v.action for v in verdicts])
+    deciding = [v for v in verdicts if v.action is action]
+    return Decision(
+        action,
+        frozenset([v.rule for v in deciding]),
+        frozenset([edit for v in verdicts for edit in v.edits]),
+        revision,
+        frozenset([v.reason for v in deciding if v.reason]),
     )
 
 

@@ -9,9 +9,9 @@ import threading
 import time
 
 import pytest
+
 from helpers.gateway import running_gateway
 from helpers.upstream import ThreadedUpstream
-
 from yett.audit.sink import AuditLog
 from yett.audit.verify import verify
 
@@ -30,7 +30,11 @@ class Client(threading.Thread):
     def run(self):
         host, _, port = self.address.removeprefix("http://").partition(":")
         body = json.dumps(
-            {"model": "gpt-4o-mini", "stream": self.stream, "messages": [{"role": "user", "content": "mail ada@example.org"}]}
+            {
+                "model": "gpt-4o-mini",
+                "stream": self.stream,
+                "messages": [{"role": "user", "content": "mail ada@example.org"}],
+            }
         )
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
         connection = http.client.HTTPConnection(host, int(port.partition("/")[0]), timeout=10)

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from helpers.asgi import harness
 
+from helpers.asgi import harness
 from yett.server.admin import make_admin_app
 
 

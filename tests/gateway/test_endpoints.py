@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-from helpers.asgi import Scripted, chat_answer, chat_chunks, harness, sse
 
+from helpers.asgi import Scripted, chat_answer, chat_chunks, harness, sse
 from yett.errors import UpstreamError
 
 EMAIL = "ada.lovelace@example.org"
@@ -40,7 +40,11 @@ async def test_the_audit_says_who_decided_what_and_never_the_text(tmp_path):
 
 async def test_every_leaf_is_in_the_ledger(tmp_path):
     async with harness(tmp_path) as gate:
-        await gate.chat("one", metadata={"k1": "two"}, tools=[{"type": "function", "function": {"name": "f", "description": "three"}}])
+        await gate.chat(
+            "one",
+            metadata={"k1": "two"},
+            tools=[{"type": "function", "function": {"name": "f", "description": "three"}}],
+        )
         ledger = gate.records("decided")[0]["ledger"]
         pointers = {row[0] for row in ledger["new"]}
         assert {"/messages/0/content", "/metadata/k1", "/tools/0/function/description"} <= pointers
@@ -178,7 +182,9 @@ async def test_refusals_before_authentication_are_counted_not_listed(tmp_path):
 
 async def test_an_unknown_model_is_404_with_the_nearest_name(tmp_path):
     async with harness(tmp_path) as gate:
-        reply = await gate.call("/v1/chat/completions", {"model": "othr", "messages": [{"role": "user", "content": "x"}]})
+        reply = await gate.call(
+            "/v1/chat/completions", {"model": "othr", "messages": [{"role": "user", "content": "x"}]}
+        )
         assert (reply.status, reply.code) == (404, "model_not_found")
         assert "other" in reply.json()["error"]["message"]
         assert gate.upstream.requests == []
@@ -230,12 +236,21 @@ async def test_bad_bodies_get_a_4xx_in_the_envelope(tmp_path, body, headers, sta
     ("more", "code"),
     [
         pytest.param(
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}]}]},
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}],
+                    }
+                ]
+            },
             "media_denied",
             id="image",
         ),
         pytest.param(
-            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}, None, id="file"
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]},
+            None,
+            id="file",
         ),
         pytest.param({"web_search_options": {}}, "hosted_tool_denied", id="provider-run tool"),
     ],
@@ -279,7 +294,9 @@ async def test_an_answer_blocked_by_policy_has_openais_own_form(tmp_path):
     ("scripted", "status", "code"),
     [
         pytest.param(Scripted([b'{"error":{"message":"no key"}}'], 401), 502, "provider_auth", id="401"),
-        pytest.param(Scripted([b'{"error":{"message":"slow down","code":"rate_limit"}}'], 429), 429, "rate_limit", id="429"),
+        pytest.param(
+            Scripted([b'{"error":{"message":"slow down","code":"rate_limit"}}'], 429), 429, "rate_limit", id="429"
+        ),
         pytest.param(Scripted([b'{"error":{"message":"bad"}}'], 400), 400, "provider_error", id="400"),
         pytest.param(Scripted([b"oops"], 500), 502, "upstream_error", id="500"),
         pytest.param(Scripted([b"not json"]), 502, "upstream_protocol", id="garbage"),

@@ -22,7 +22,7 @@ def raises(flow):
 
 
 def raises_base(flow):
-    raise BaseException
+    raise GeneratorExit
 
 
 def exits(flow):

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-from helpers.asgi import chat_answer, chat_chunks, harness, sse
 
+from helpers.asgi import chat_answer, chat_chunks, harness, sse
 from yett.flow import Principal, Target
 from yett.hookspecs import hookimpl
 from yett.verdict import Action, Finding

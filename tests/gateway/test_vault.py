@@ -1,9 +1,11 @@
 """Pseudonyms are stable per tenant, restorable, and not forgeable across tenants."""
 
+import base64
+
 import pytest
 
 from yett.errors import ConfigError
-from yett.vault import TAG, TAG_MAX_LEN, Vault, Vaults, load_master_key, mark, restore
+from yett.vault import TAG, TAG_MAX_LEN, Vault, Vaults, base32, load_master_key, mark, restore
 
 
 def test_the_same_value_of_the_same_tenant_has_the_same_tag():
@@ -66,3 +68,10 @@ def test_a_damaged_master_key_is_refused(tmp_path, damage):
     path.write_text(damage)
     with pytest.raises(ConfigError, match=r"vault\.key"):
         load_master_key(path)
+
+
+@pytest.mark.parametrize("data", [bytes(9), bytes(range(9)), b"\xff" * 9, b"yett-gate", b"12345"])
+def test_base32_is_the_standard_one_in_lower_case(data):
+    whole = base64.b32encode(data).decode().lower().rstrip("=")
+    digits = len(data) * 8 // 10 * 2
+    assert base32(data) == whole[:digits]

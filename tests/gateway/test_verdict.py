@@ -1,5 +1,6 @@
 """combine() obeys its laws; edits merge to the same text in any order."""
 
+import itertools
 import random
 
 import pytest
@@ -68,7 +69,7 @@ def test_merging_does_not_depend_on_order(some, rng):
 @given(edits)
 def test_merged_edits_never_overlap_and_cover_every_edit(some):
     merged = merge_edits(some).get("/x", [])
-    for left, right in zip(merged, merged[1:], strict=False):
+    for left, right in itertools.pairwise(merged):
         assert left.span[1] <= right.span[0]
     for edit in some:
         assert any(m.span[0] <= edit.span[0] and edit.span[1] <= m.span[1] for m in merged)
@@ -87,3 +88,24 @@ def test_merged_edits_never_overlap_and_cover_every_edit(some):
 def test_overlapping_edits_become_one(some, expected):
     random.Random(1).shuffle(some)
     assert apply_edits("abcdef", merge_edits(some)["/x"]) == expected
+
+
+verdicts = st.lists(
+    st.builds(
+        Verdict,
+        st.sampled_from(Action),
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(["", "why"]),
+        edits=edits.map(tuple),
+    ),
+    max_size=5,
+)
+
+
+@given(verdicts)
+def test_decide_is_the_combination_of_its_verdicts(some):
+    ones = [
+        Decision(v.action, frozenset((v.rule,)), frozenset(v.edits), "r", frozenset((v.reason,) if v.reason else ()))
+        for v in some
+    ]
+    assert decide(some, "r") == (combine(ones) if some else Decision(revision="r"))

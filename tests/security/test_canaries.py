@@ -4,8 +4,8 @@ import json
 import random
 
 import pytest
-from helpers.asgi import Scripted, chat_answer, chat_chunks, harness, sse
 
+from helpers.asgi import Scripted, chat_answer, chat_chunks, harness, sse
 from yett.errors import UpstreamError
 
 ROUNDS = 150
@@ -27,11 +27,17 @@ def body(rng, n):
             [{"role": "system", "content": text}, {"role": "user", "content": "hi"}],
             [{"role": "user", "content": [{"type": "text", "text": text}]}],
             [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [call]}],
-            [{"role": "user", "content": f"old {KEY}"}, {"role": "assistant", "content": "ok"}, {"role": "user", "content": text}],
+            [
+                {"role": "user", "content": f"old {KEY}"},
+                {"role": "assistant", "content": "ok"},
+                {"role": "user", "content": text},
+            ],
             [{"role": "user", "content": f"new {KEY}"}],
         ]
     )
-    more = rng.choice([{}, {"metadata": {"who": canary(n)}}, {"tools": [tool]}, {"user": canary(n)}, {"stop": [canary(n)]}])
+    more = rng.choice(
+        [{}, {"metadata": {"who": canary(n)}}, {"tools": [tool]}, {"user": canary(n)}, {"stop": [canary(n)]}]
+    )
     return {"model": "m", "messages": messages, "stream": rng.random() < 0.5, **more}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable
 
 from yett.errors import HttpError, envelope
-from yett.flow import new_id
+from yett.flow import Ids, TraceContext
 from yett.server.receive import Receive, Scope, Send
 from yett.wire import strictjson
 from yett.wire.exchange import StreamCodec
@@ -40,14 +39,15 @@ class Call:
         "trace",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, ids: Ids) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.id = new_id()
-        self.trace = parse_traceparent(self.headers.get(b"traceparent"))
-        self.span_id = secrets.token_hex(8)
+        self.id = ids.flow()
+        given = self.headers.get(b"traceparent")
+        self.trace = parse_traceparent(given) if given else TraceContext(ids.flow(), ids.span())
+        self.span_id = ids.span()
         self.started = time.monotonic()
         self.decision = "none"
         self.revision = ""

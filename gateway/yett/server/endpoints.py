@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from yett.errors import Denied, HttpError, RequestError, Unavailable
-from yett.flow import Flow, Phase, Principal, Target
+from yett.flow import Flow, Ids, Phase, Principal, Target
 from yett.pipeline import Checked
 from yett.policy.snapshot import PolicySnapshot
 from yett.server import answers, listing
@@ -47,10 +47,11 @@ class DataPlane:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._ids = Ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call; whatever goes wrong is answered in OpenAI's envelope."""
-        call = Call(scope, receive, send)
+        call = Call(scope, receive, send, self._ids)
         call.extra = cors_headers(call.headers, self.core.settings.cors_origins)
         try:
             await self._dispatch(call)
