@@ -482,3 +482,53 @@ async def test_cross_origin_access_is_for_named_origins_only(tmp_path):
         assert (other.status, other.code) == (403, "origin_denied")
         reply = await gate.chat("hi", headers={"origin": "https://console.example"})
         assert reply.headers["access-control-allow-origin"] == "https://console.example"
+
+
+OPEN = {"passthrough": "allow", "passthrough_types": ["audio/mpeg"]}
+
+
+async def test_an_allowed_path_without_a_dialect_is_still_scanned(tmp_path):
+    def reflect(request):
+        return Scripted([b'{"echo": ' + request.body + b"}"])
+
+    async with harness(tmp_path, reflect, settings=OPEN) as gate:
+        reply = await gate.call("/v1/threads/t_1/notes", {"deep": [{"note": f"ask {EMAIL}"}]})
+        assert reply.status == 200
+        assert EMAIL.encode() not in gate.upstream.raw
+        assert reply.json()["echo"]["deep"][0]["note"] == f"ask {EMAIL}"
+        assert gate.upstream.requests[0].path == "/v1/threads/t_1/notes"
+
+
+async def test_a_get_without_a_body_passes_without_one(tmp_path):
+    async with harness(tmp_path, lambda request: Scripted([b'{"data": []}']), settings=OPEN) as gate:
+        reply = await gate.call("/v1/batches", method="GET", headers={"content-type": ""})
+        assert (reply.status, reply.json()) == (200, {"data": []})
+        assert gate.upstream.requests[0].body == b""
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        pytest.param(f"/v1/users/{EMAIL}", 404, "not_found", id="sign that a path never has"),
+        pytest.param("/v1/pay/4111-1111-1111-1111", 400, "guardrail_blocked", id="personal data in the path"),
+        pytest.param("/v1/../admin", 404, "not_found", id="climbing out"),
+        pytest.param("/v1//files", 404, "not_found", id="empty step"),
+    ],
+)
+async def test_paths_that_are_not_passed(tmp_path, path, status, code):
+    async with harness(tmp_path, settings=OPEN) as gate:
+        reply = await gate.call(path, {"a": "b"})
+        assert (reply.status, reply.code) == (status, code)
+        assert gate.upstream.requests == []
+
+
+async def test_bodies_and_answers_that_are_not_json_need_their_type_named(tmp_path):
+    audio = Scripted([b"\x00\x01"], headers=((b"content-type", b"audio/mpeg"),))
+    async with harness(tmp_path, lambda request: audio, settings=OPEN) as gate:
+        sent = await gate.call("/v1/audio/x", b"\x00raw", headers={"content-type": "audio/mpeg"})
+        assert (sent.status, sent.body, sent.headers["content-type"]) == (200, b"\x00\x01", "audio/mpeg")
+        assert gate.upstream.requests[0].body == b"\x00raw"
+        assert dict(gate.upstream.requests[0].headers)[b"content-type"] == b"audio/mpeg"
+        assert gate.records("decided")[0]["ledger"]["new"][0][2] == "opaque"
+        other = await gate.call("/v1/audio/x", b"\x00raw", headers={"content-type": "application/zip"})
+        assert (other.status, other.code) == (415, "content_type_unsupported")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from yett.audit import record
 from yett.errors import HttpError, RequestError, UpstreamError
 from yett.flow import Flow, Leaf, Phase, Principal, Role
 from yett.ledger import Ledger
@@ -15,7 +16,7 @@ from yett.server.core import Core
 from yett.server.recorder import Answered
 from yett.stream_guard import block_message
 from yett.upstream.transport import UpstreamResponse
-from yett.verdict import apply_edits
+from yett.verdict import Decision, apply_edits
 from yett.wire import pointer, strictjson
 from yett.wire.headers import to_client
 
@@ -33,6 +34,9 @@ async def answer(core: Core, call: Call, admitted: Admitted, upstream: UpstreamR
     content_type = dict(upstream.headers).get(b"content-type", b"").partition(b";")[0].strip().lower()
     if content_type == b"text/event-stream":
         await relay.relay(core, call, admitted, upstream)
+        return
+    if admitted.route.path == "" and content_type.decode("latin-1") in core.settings.passthrough_types:
+        await _opaque(call, admitted, upstream, content_type)
         return
     if admitted.flow.stream:
         await upstream.aclose()
@@ -61,6 +65,15 @@ async def _whole(core: Core, call: Call, admitted: Admitted, upstream: UpstreamR
     await remember_held(core, flow.principal, found.held_ids)
     await recorder.completed(outcome, upstream.status, upstream_status=upstream.status)
     await call.reply(upstream.status, strictjson.dumps(body), [JSON_TYPE, *passed_headers(upstream)])
+
+
+async def _opaque(call: Call, admitted: Admitted, upstream: UpstreamResponse, content_type: bytes) -> None:
+    """An answer of a type that the setting passthrough_types lets through unseen: opaque in the ledger."""
+    data = await upstream.read()
+    ledger = record.Ledger([("", "", "opaque")])
+    admitted.recorder.saw_answer(Answered(Decision(), ledger=ledger))
+    await admitted.recorder.completed("ok", upstream.status, upstream_status=upstream.status)
+    await call.reply(upstream.status, data, [(b"content-type", content_type), *passed_headers(upstream)])
 
 
 _STRICTNESS = ("none", "allow", "redact", "approve", "deny")

@@ -18,6 +18,7 @@ from yett.server.core import Core
 from yett.server.cors import cors_headers, preflight
 from yett.server.facts import opaque_pointers, refuse_by_settings
 from yett.server.live import LiveFlow
+from yett.server.passed import Passed, read_passed
 from yett.server.receive import ClientGone, Receive, Scope, Send, read_body, require_json
 from yett.server.recorder import Recorder
 from yett.server.routes import PASSTHROUGH, ROUTES, Route
@@ -40,6 +41,7 @@ class Admitted:
     body: JsonObject
     exchange: Exchange
     target: Target
+    raw: bytes | None = None  # the body as it came, where it passes as it is
 
 
 class DataPlane:
@@ -117,9 +119,8 @@ class DataPlane:
         call.on_disconnect(lambda: live.end("client_gone"))
         try:
             admitted = await self._admit(call, route, flow, policy, recorder)
-            upstream = await forward(
-                core, call, admitted.flow, admitted.target, route.path or call.scope["path"], admitted.body
-            )
+            body = strictjson.dumps(admitted.body) if admitted.raw is None else admitted.raw
+            upstream = await forward(core, call, flow, admitted.target, route.path, body)
             await answers.answer(core, call, admitted, upstream)
         except asyncio.CancelledError:
             await self._cancelled(call, live, recorder)
@@ -142,12 +143,9 @@ class DataPlane:
     ) -> Admitted:
         """Steps 1 to 9: read, understand, authorise, scan, decide, record. Raises what the client is told."""
         core, settings = self.core, self.core.settings
-        raw = await read_body(call.receive, call.headers, settings.limits.body_bytes, settings.timeouts.receive_s)
-        require_json(call.headers)
-        body = strictjson.loads(raw, max_depth=settings.limits.json_depth)
-        if not isinstance(body, dict):
-            raise RequestError("the body must be a JSON object", pointer="")
-        exchange = route.dialect.read_request(body)
+        data = await read_body(call.receive, call.headers, settings.limits.body_bytes, settings.timeouts.receive_s)
+        request = self._read(call, route, data)
+        exchange, body = request.exchange, request.body
         if len(exchange.leaves) > settings.limits.max_leaves:
             raise RequestError("the body has more texts than limits.max_leaves", status=413, code="too_many_texts")
         flow.model, flow.stream = exchange.model, exchange.stream
@@ -170,11 +168,25 @@ class DataPlane:
             raise _denied(checked)
         self._carry_out(flow, route, body, exchange, checked, target)
         self._keep(flow, exchange, checked)
-        return Admitted(flow, route, policy, recorder, body, exchange, target)
+        return Admitted(flow, route, policy, recorder, body, exchange, target, request.raw)
+
+    def _read(self, call: Call, route: Route, data: bytes) -> Passed:
+        """Step 2: strict JSON, understood by the route's dialect."""
+        settings = self.core.settings
+        depth = settings.limits.json_depth
+        if route is PASSTHROUGH:
+            return read_passed(call.scope, call.headers, data, settings.passthrough_types, depth)
+        require_json(call.headers)
+        body = strictjson.loads(data, max_depth=depth)
+        if not isinstance(body, dict):
+            raise RequestError("the body must be a JSON object", pointer="")
+        return Passed(route.dialect.read_request(body), body, None)
 
     def _targets(self, flow: Flow, policy: PolicySnapshot) -> Sequence[Target]:
         """Names resolve first (404), then RBAC says who may use them (403)."""
         models = self.core.models
+        if not flow.model and flow.dialect == PASSTHROUGH.dialect.name:
+            return (Target(next(iter(self.core.providers)), ""),)
         targets = models.get(flow.model)
         if targets is None and "*" in models:
             targets = tuple(Target(t.provider, flow.model if t.model == "*" else t.model) for t in models["*"])

@@ -14,6 +14,10 @@ from yett.server.call import Call
 from yett.server.core import Core
 from yett.verdict import Action, Decision
 
+# A member's `name` and `value` are looked up through a descriptor each time; an index is a fifth of that.
+ACTIONS = tuple(action.name for action in sorted(Action))
+REQUEST, RESPONSE = Phase.REQUEST.value, Phase.RESPONSE.value
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -28,6 +32,8 @@ class Answered:
 class Recorder:
     """Writes the records of one flow."""
 
+    __slots__ = ("_answer", "_call", "_core", "_decided", "_flow", "closed", "outcome")
+
     def __init__(self, core: Core, call: Call, flow: Flow) -> None:
         self._core = core
         self._call = call
@@ -39,7 +45,8 @@ class Recorder:
 
     async def decided(self, decision: Decision, checked: Checked | None = None) -> None:
         """Store the decision on the request. Raises Unavailable(audit_unavailable): then nothing may be forwarded."""
-        flow, core = self._flow, self._core
+        flow, core, target = self._flow, self._core, self._flow.target
+        action = ACTIONS[decision.action]
         index = core.audit.append(
             record.decided(
                 flow_id=flow.id,
@@ -47,26 +54,26 @@ class Recorder:
                 principal=core.principal_record(flow.principal),
                 dialect=flow.dialect,
                 model=flow.model,
-                target=f"{flow.target.provider}/{flow.target.model}" if flow.target else "",
+                target=f"{target.provider}/{target.model}" if target else "",
                 stream=flow.stream,
-                phase=Phase.REQUEST.value,
-                action=decision.action.name,
-                rules=sorted(decision.by),
-                reasons=sorted(decision.reasons),
+                phase=REQUEST,
+                action=action,
+                rules=decision.by,
+                reasons=decision.reasons,
                 revision=flow.revision,
-                findings=finding_rows(checked.judged) if checked else [],
+                findings=finding_rows(checked.judged, core.known.wording) if checked and checked.judged else [],
                 ledger=checked.ledger.summary(core.known) if checked else None,
                 degraded=[*core.registry.opened(), *(checked.degraded if checked else ())],
             )
         )
         self._decided = True
         await core.audit.commit(index)
-        core.metrics.decided(Phase.REQUEST.value, decision.action.name)
+        core.metrics.decided(REQUEST, action)
 
     def saw_answer(self, answered: Answered) -> None:
         """Note what the answer's check found; it is stored with `completed`."""
         self._answer = answered
-        self._core.metrics.decided(Phase.RESPONSE.value, answered.decision.action.name)
+        self._core.metrics.decided(RESPONSE, ACTIONS[answered.decision.action])
 
     async def tell(self, phase: Phase, decision: Decision) -> None:
         """Tell the observers of decisions."""
@@ -81,27 +88,28 @@ class Recorder:
             return
         if not self._decided:
             await self.decided(Decision(Action.DENY, frozenset((f"gate:{code}",)), revision=self._flow.revision))
-        flow, answer = self._flow, self._answer or Answered(Decision())
-        index = self._core.audit.append(
+        core, flow, answer = self._core, self._flow, self._answer or Answered(Decision())
+        duration_ms = self._call.duration_ms()
+        index = core.audit.append(
             record.completed(
                 flow_id=flow.id,
                 trace_id=flow.trace.trace_id,
                 outcome=outcome,
                 status=status,
                 code=code,
-                action=answer.decision.action.name,
-                rules=sorted(answer.decision.by),
-                findings=finding_rows(answer.judged),
+                action=ACTIONS[answer.decision.action],
+                rules=answer.decision.by,
+                findings=finding_rows(answer.judged, core.known.wording) if answer.judged else [],
                 ledger=answer.ledger,
                 usage=answer.usage,
-                duration_ms=self._call.duration_ms(),
+                duration_ms=duration_ms,
                 upstream_status=upstream_status,
             )
         )
         self.closed = True
         self.outcome = outcome
-        await self._core.audit.commit(index)
-        self._core.metrics.completed(flow.dialect, outcome, self._call.duration_ms() / 1000)
+        await core.audit.commit(index)
+        core.metrics.completed(flow.dialect, outcome, duration_ms / 1000)
 
     async def close_quietly(self, outcome: str, status: int, code: str) -> None:
         """`completed` on a path that already ends in an error: an unavailable audit cannot make it worse."""
@@ -113,16 +121,12 @@ class Recorder:
             self._core.metrics.audit_failed()
 
 
-def finding_rows(judged: Iterable[Judged]) -> list[record.Record]:
+def finding_rows(judged: Iterable[Judged], wording: record.Wording) -> list[record.Record]:
     """Findings as the audit keeps them: code, place, score and who decided; never the text."""
-    return [
-        record.finding(
-            one.finding.code,
-            one.finding.pointer,
-            one.finding.score,
-            one.finding.detector,
-            one.action.name,
-            one.rule,
+    rows = []
+    for one in judged:
+        found = one.finding
+        rows.append(
+            wording.finding(found.code, found.pointer, found.score, found.detector, ACTIONS[one.action], one.rule)
         )
-        for one in judged
-    ]
+    return rows

@@ -6,23 +6,26 @@ from yett.errors import Unavailable
 from yett.flow import Flow, Target
 from yett.server.call import Call
 from yett.server.core import Core, Provider
+from yett.upstream.messages import Headers
 from yett.upstream.transport import UpstreamRequest, UpstreamResponse
-from yett.wire import strictjson
-from yett.wire.exchange import JsonObject
 from yett.wire.headers import to_provider
 
 
-async def forward(core: Core, call: Call, flow: Flow, target: Target, path: str, body: JsonObject) -> UpstreamResponse:
-    """Send the checked body to the target's provider. Raises UpstreamError."""
+async def forward(core: Core, call: Call, flow: Flow, target: Target, path: str, body: bytes) -> UpstreamResponse:
+    """Send the checked body to the target's provider; an empty `path` is the caller's own. Raises UpstreamError."""
     provider = core.providers[target.provider]
+    if not path:
+        path = call.scope["path"]
+        if call.scope["query_string"]:
+            path += "?" + call.scope["query_string"].decode("ascii")
     return await provider.transport.send(_request(call, flow, provider, path, body))
 
 
-def _request(call: Call, flow: Flow, provider: Provider, path: str, body: JsonObject) -> UpstreamRequest:
+def _request(call: Call, flow: Flow, provider: Provider, path: str, body: bytes) -> UpstreamRequest:
     if not path.startswith("/v1/"):
         raise Unavailable("only paths under /v1 are forwarded", code="guard_failed")
     headers = (
-        *to_provider(call.scope["headers"]),
+        *_content_type(call, to_provider(call.scope["headers"])),
         (b"traceparent", call.traceparent.encode()),
         (b"x-request-id", flow.id.encode()),
         *provider.headers,
@@ -31,5 +34,13 @@ def _request(call: Call, flow: Flow, provider: Provider, path: str, body: JsonOb
         method=call.scope["method"],
         path=provider.path_prefix + path.removeprefix("/v1"),
         headers=headers,
-        body=strictjson.dumps(body),
+        body=body,
     )
+
+
+def _content_type(call: Call, headers: Headers) -> Headers:
+    """JSON, as `to_provider` says, but for a body that passes as it came."""
+    own = call.headers.get(b"content-type", b"application/json")
+    if own.startswith(b"application/json"):
+        return headers
+    return tuple((name, own if name == b"content-type" else value) for name, value in headers)
