@@ -21,7 +21,7 @@ from yett.server.live import LiveFlow
 from yett.server.passed import Passed, read_passed
 from yett.server.receive import ClientGone, Receive, Scope, Send, read_body, require_json
 from yett.server.recorder import Recorder
-from yett.server.routes import PASSTHROUGH, ROUTES, Route
+from yett.server.routes import MODERATIONS, PASSTHROUGH, ROUTES, Route
 from yett.server.upstream_call import forward
 from yett.stream_guard import block_message
 from yett.wire import pointer, strictjson
@@ -190,6 +190,9 @@ class DataPlane:
         targets = models.get(flow.model)
         if targets is None and "*" in models:
             targets = tuple(Target(t.provider, flow.model if t.model == "*" else t.model) for t in models["*"])
+        if targets is None and flow.dialect == MODERATIONS.dialect.name:
+            message = "no configured model answers moderations: add the model to `models` in the configuration"
+            raise RequestError(message, status=501, code="moderations_not_configured", pointer="/model")
         if targets is None:
             raise listing.unknown_model(self.core, flow.principal, policy, flow.model)
         if not policy.rbac.allowed(flow.principal, f"model:{flow.model}", "use"):

@@ -25,6 +25,8 @@ class Route:
     one_way: bool = False
 
 
+MODERATIONS = Route("/v1/moderations", openai_moderations.DIALECT, one_way=True)
+
 ROUTES: Mapping[str, Route] = {
     route.path: route
     for route in (
@@ -32,7 +34,7 @@ ROUTES: Mapping[str, Route] = {
         Route("/v1/responses", openai_responses.DIALECT),
         Route("/v1/completions", openai_completions.DIALECT),
         Route("/v1/embeddings", openai_embeddings.DIALECT, one_way=True),
-        Route("/v1/moderations", openai_moderations.DIALECT, one_way=True),
+        MODERATIONS,
     )
 }
 
