@@ -1,8 +1,8 @@
 """Reversible pseudonyms: the same value of the same tenant always gets the same tag.
 
-A tag is `<EMAIL_q7k2xm4p>`: the entity's type and 40 bits of HMAC-SHA256(tenant key, type, value) in base32. Because it
-is a pure function of tenant and value, resent or trimmed history is redacted byte for byte as before and provider
-prompt caches survive. The map back lives in the flow; nothing is stored.
+A tag is `<EMAIL_q7k2xm4p>`: the entity's type and 40 bits of a keyed hash (BLAKE2b, RFC 7693, under the tenant's key) of
+type and value, in base32. Because it is a pure function of tenant and value, resent or trimmed history is redacted byte
+for byte as before and provider prompt caches survive. The map back lives in the flow; nothing is stored.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Vault:
 
     def pseudonym(self, entity: str, value: str, restores: dict[str, str]) -> str:
         """The tag for `value`, entered into `restores` (tag -> value). A 40-bit clash in one flow gets 65 bits."""
-        digest = hmac.digest(self._key, f"{entity}\x00{value}".encode("utf-8", "surrogatepass"), "sha256")
-        code = base32(digest[:9])
+        data = f"{entity}\x00{value}".encode("utf-8", "surrogatepass")
+        code = base32(hashlib.blake2b(data, digest_size=9, key=self._key).digest())
         tag = f"<{entity}_{code[:8]}>"
         if restores.get(tag, value) != value:
             tag = f"<{entity}_{code[:13]}>"
