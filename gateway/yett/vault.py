@@ -1,7 +1,7 @@
 """Reversible pseudonyms: the same value of the same tenant always gets the same tag.
 
-A tag is `<EMAIL_q7k2xm4p>`: the entity's type and 40 bits of a keyed hash (BLAKE2b, RFC 7693, under the tenant's key) of
-type and value, in base32. Because it is a pure function of tenant and value, resent or trimmed history is redacted byte
+A tag is `<EMAIL_q7k2xm4p>`: the entity's type and 40 bits of a keyed hash (BLAKE2b, RFC 7693, the tenant's key) of type
+and value, in base32. Because it is a pure function of tenant and value, resent or trimmed history is redacted byte
 for byte as before and provider prompt caches survive. The map back lives in the flow; nothing is stored.
 """
 
