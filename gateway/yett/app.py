@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import ipaddress
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -216,6 +217,7 @@ async def _build(settings: Settings, worker: int) -> Core:
         metrics=metrics,
         calls=calls,
         refusals=Refusals(audit),
+        trusted=tuple(ipaddress.ip_network(str(network)) for network in settings.trusted_proxies),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from yett.verdict import Action
 
@@ -63,8 +64,7 @@ class Detector:
     miss: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):  # made for each hit of each text: a named tuple takes a third of a frozen dataclass's time
     """One place a detector found something: characters `start` to `end` of the text that was scanned."""
 
     start: int

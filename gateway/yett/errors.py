@@ -91,7 +91,7 @@ class UpstreamError(Unavailable):
     code = "upstream_error"
 
 
-def envelope(error: HttpError, trace_id: str = "", request_id: str = "") -> dict[str, object]:
+def envelope(error: HttpError, trace_id: str = "", request_id: str = "") -> dict[str, dict[str, object]]:
     """OpenAI's error body for `error`: message, type, param (the JSON pointer at fault), code, and the trace id."""
     return {
         "error": {

@@ -49,27 +49,54 @@ def settle(hits: Sequence[Hit]) -> tuple[Span, ...]:
 
     Of overlapping hits of one detector the highest score stands, then the longest, then the leftmost.
     """
-    by_detector: dict[str, list[Hit]] = {}
+    found: list[list[Hit]] = []  # hits of one detector that overlap, directly or through others
+    last: dict[str, tuple[int, list[Hit]]] = {}
     for hit in sorted(hits, key=_by_place):
-        by_detector.setdefault(hit.rule.detector.name, []).append(hit)
-    spans = []
-    for group in by_detector.values():
-        for cluster in clusters(group):
-            if len(cluster) == 1:
-                hit = cluster[0]
-                spans.append(Span(hit.start, hit.end, hit.rule.detector, hit.score))
-            else:
-                spans += _best(cluster)
-    spans.sort(key=lambda s: (s.start, s.end, s.detector.name))
+        start, end, _, rule = hit
+        name = rule.detector.name
+        reached, cluster = last.get(name, _NOTHING)
+        if start < reached:
+            cluster.append(hit)
+            last[name] = max(reached, end), cluster
+        else:
+            cluster = [hit]
+            found.append(cluster)
+            last[name] = end, cluster
+    spans: list[Span] = []
+    for cluster in found:
+        if len(cluster) == 1:
+            spans.append(_span(cluster[0]))
+        elif len(cluster) == 2:  # they overlap one another
+            spans.append(_span(min(cluster, key=_rank)))
+        else:
+            spans += _best(cluster)
+    if len(spans) > 1:
+        spans.sort(key=_by_place_and_name)
     return tuple(spans)
 
 
+_NOTHING: tuple[int, list[Hit]] = (-1, [])
 _by_place = itemgetter(0, 1)
+
+
+def _by_place_and_name(span: Span) -> tuple[int, int, str]:
+    return span.start, span.end, span.detector.name
+
+
+def _rank(hit: Hit) -> tuple[float, int, int, int]:
+    start, end, score, rule = hit
+    return -score, start - end, start, rule.order
+
+
+def _span(hit: Hit) -> Span:
+    start, end, score, rule = hit
+    return Span(start, end, rule.detector, score)
 
 
 def _best(cluster: list[Hit]) -> list[Span]:
     taken: list[Hit] = []
-    for hit in sorted(cluster, key=lambda h: (-h.score, h.start - h.end, h.start, h.rule.order)):
-        if all(hit.end <= other.start or hit.start >= other.end for other in taken):
+    for hit in sorted(cluster, key=_rank):
+        start, end = hit.start, hit.end
+        if all(end <= other.start or start >= other.end for other in taken):
             taken.append(hit)
-    return [Span(hit.start, hit.end, hit.rule.detector, hit.score) for hit in taken]
+    return [_span(hit) for hit in taken]

@@ -10,19 +10,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from yett.audit.content import DIGEST_BYTES, leaf_digest
+from yett.audit.content import DIGEST_BYTES
 from yett.audit.record import Ledger as LedgerRecord
+from yett.audit.record import Wording
 from yett.flow import Leaf
 
 
 class KnownLeaves:
-    """Digests already written to the log by this process; bounded: when full, all are forgotten and new again."""
+    """Digests already written to the log by this process; bounded: when full, all are forgotten and new again.
 
-    __slots__ = ("_limit", "_seen")
+    `wording` remembers how this gateway's records word their places and findings.
+    """
+
+    __slots__ = ("_key", "_keyed", "_limit", "_seen", "wording")
 
     def __init__(self, limit: int = 200_000) -> None:
         self._limit = limit
         self._seen: set[bytes] = set()
+        self._key = b""
+        self._keyed = keyed(b"")
+        self.wording = Wording()
+
+    def keyed(self, key: bytes) -> hashlib.blake2b:
+        """The hash that `key` begins: remembered, because keying costs more than hashing a short text."""
+        if key != self._key:
+            self._key, self._keyed = key, keyed(key)
+        return self._keyed
 
     def add(self, digest: bytes) -> bool:
         """Remember `digest`; True if it was not known."""
@@ -32,6 +45,10 @@ class KnownLeaves:
             self._seen.clear()
         self._seen.add(digest)
         return True
+
+    def clear(self) -> None:
+        """Forget all: a record that named some of them may not have been stored."""
+        self._seen.clear()
 
 
 class Ledger:
@@ -52,24 +69,43 @@ class Ledger:
 
     def missing(self) -> list[str]:
         """Pointers of leaves that no scan has vouched for."""
+        if 0 not in self._scanned:
+            return []
         return [leaf.pointer for leaf, seen in zip(self._leaves, self._scanned, strict=True) if not seen]
 
     def digests(self) -> list[bytes]:
         """The keyed hash of each leaf, in order; computed once."""
-        if not self._digests:
-            key = self._key
-            self._digests = [leaf_digest(key, leaf.text) for leaf in self._leaves]
-        return self._digests
+        return self._digests or self._digest(keyed(self._key))
 
     def summary(self, known: KnownLeaves) -> LedgerRecord:
         """The ledger as the audit stores it: new leaves by pointer and hash, known ones as a count and a digest."""
-        new: list[tuple[str, str, str]] = [(pointer, "", "opaque") for pointer in self._opaque]
-        resent = 0
-        resent_digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        for leaf, digest in zip(self._leaves, self.digests(), strict=True):
-            if known.add(digest):
-                new.append((leaf.pointer, digest.hex(), "all"))
+        pointers = known.wording.pointers
+        new: list[tuple[str, str, str]] = [(pointers[pointer], "", "opaque") for pointer in self._opaque]
+        resent: list[bytes] = []
+        add = known.add
+        for leaf, digest in zip(self._leaves, self._digests or self._digest(known.keyed(self._key)), strict=True):
+            if add(digest):
+                new.append((pointers[leaf.pointer], digest.hex(), "all"))
             else:
-                resent += 1
-                resent_digest.update(digest)
-        return LedgerRecord(new, resent, resent_digest.hexdigest() if resent else "")
+                resent.append(digest)
+        if not resent:
+            return LedgerRecord(new, worded=True)
+        digest_of_resent = hashlib.blake2b(b"".join(resent), digest_size=DIGEST_BYTES).hexdigest()
+        return LedgerRecord(new, len(resent), digest_of_resent, worded=True)
+
+    def _digest(self, begun: hashlib.blake2b) -> list[bytes]:
+        """What `leaf_digest` gives for each leaf, from a hash that is keyed already."""
+        digests = self._digests = []
+        for leaf in self._leaves:
+            one = begun.copy()
+            try:
+                one.update(leaf.text.encode())
+            except UnicodeEncodeError:
+                one.update(leaf.text.encode("utf-8", "surrogatepass"))
+            digests.append(one.digest())
+        return digests
+
+
+def keyed(key: bytes) -> hashlib.blake2b:
+    """The hash of nothing yet under `key`: copy it, and feed the copy."""
+    return hashlib.blake2b(digest_size=DIGEST_BYTES, key=key)

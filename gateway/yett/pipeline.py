@@ -6,12 +6,13 @@ Requests, whole answers and streamed answers all pass here; tool calls are leave
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from yett.detector import Span
 from yett.errors import Unavailable
+from yett.escapes import Unescaped, unescape, united
 from yett.flow import Flow, Leaf, Phase
 from yett.hookcalls import HookCalls
 from yett.judge import Judge, Judged, Policy, edits_across
@@ -25,6 +26,8 @@ REQUEST_CHECKS = ("check_request", "check_tool_offer", "check_tool_result")
 RESPONSE_CHECKS = ("check_response", "check_tool_call")
 TAG_RULE = "yett:tag_shaped"
 SLICE_CHARS = 16 * 1024
+
+Group = tuple[list[Leaf], str]  # adjacent leaves of one channel, and their joined text
 
 
 @dataclass(slots=True)
@@ -110,30 +113,14 @@ class Pipeline:
 
     def check_now(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> Checked:
         """The detectors' part of `check`, synchronous: for the whole pieces within a stream (tool arguments)."""
-        verdicts: list[Verdict] = []
-        edits: list[Edit] = []
-        first = 0
-        groups = _groups(leaves)
-        found = self.engine.scan_all([text for _, text in groups])
-        for (group, text), spans in zip(groups, found, strict=True):
-            _judge_group(judge, group, text, spans, verdicts, edits)
-            ledger.mark(first, len(group))
-            first += len(group)
+        scans = _Scans.of(leaves, read_escapes=False)
+        verdicts, edits = _judge_all(judge, scans, self.engine.scan_all(scans.texts), ledger)
         edits += _tag_edits(judge, leaves)
         return Checked(decide(verdicts, judge.policy.revision), merge_edits(edits), judge.judged, ledger)
 
     async def _scan(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> tuple[list[Verdict], list[Edit]]:
-        verdicts: list[Verdict] = []
-        edits: list[Edit] = []
-        groups = _groups(leaves)
-        found = await _scan_texts(self.engine, [text for _, text in groups])
-        first = 0
-        for (group, text), spans in zip(groups, found, strict=True):
-            if spans:
-                _judge_group(judge, group, text, spans, verdicts, edits)
-            ledger.mark(first, len(group))
-            first += len(group)
-        return verdicts, edits
+        scans = _Scans.of(leaves, read_escapes=judge.phase is Phase.REQUEST)
+        return _judge_all(judge, scans, await _scan_texts(self.engine, scans.texts), ledger)
 
     async def _hook_findings(self, flow: Flow, phase: Phase, degraded: list[str]) -> list[Finding]:
         hooks, view = self.registry.hooks, flow.view()
@@ -160,9 +147,9 @@ async def _scan_texts(engine: ScanEngine, texts: list[str]) -> Sequence[Sequence
     return [await engine.scan_async(text) for text in texts]
 
 
-def _groups(leaves: Sequence[Leaf]) -> list[tuple[list[Leaf], str]]:
+def _groups(leaves: Sequence[Leaf]) -> list[Group]:
     """Leaves as they are scanned: adjacent ones of the same channel are one text."""
-    groups: list[tuple[list[Leaf], str]] = []
+    groups: list[Group] = []
     channel = ""
     for leaf in leaves:
         if leaf.channel and leaf.channel == channel:
@@ -173,6 +160,75 @@ def _groups(leaves: Sequence[Leaf]) -> list[tuple[list[Leaf], str]]:
             groups.append(([leaf], leaf.text))
         channel = leaf.channel
     return groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Scans:
+    """Which texts are scanned for the groups of a phase, and how their spans come together again.
+
+    Of each group the joined text, so that a value split over two parts is found; where it has several leaves, each leaf
+    alone, so that the end of one part cannot hide the beginning of a value in the next; and in requests, where the text
+    has JSON escapes, the text with them read.
+    """
+
+    groups: list[Group]
+    texts: list[str]
+    views: dict[int, Unescaped]  # by group
+
+    @classmethod
+    def of(cls, leaves: Sequence[Leaf], *, read_escapes: bool) -> _Scans:
+        """The scans that `leaves` need."""
+        groups = _groups(leaves)
+        texts: list[str] = []
+        views: dict[int, Unescaped] = {}
+        for number, (group, text) in enumerate(groups):
+            texts.append(text)
+            if len(group) > 1:
+                texts += [leaf.text for leaf in group]
+            view = unescape(text) if read_escapes else None
+            if view is not None:
+                views[number] = view
+                texts.append(view.text)
+        return cls(groups, texts, views)
+
+    def spans(self, found: Sequence[Sequence[Span]]) -> Iterator[tuple[Group, Sequence[Span]]]:
+        """Each group with what was found in it; `found` belongs to `texts`."""
+        at = 0
+        for number, (group, text) in enumerate(self.groups):
+            spans, at = found[at], at + 1
+            if len(group) > 1:
+                spans, at = _united(group, spans, found[at : at + len(group)]), at + len(group)
+            view = self.views.get(number)
+            if view is not None:
+                spans, at = united(text, spans, found[at], view), at + 1
+            yield (group, text), spans
+
+
+def _judge_all(
+    judge: Judge, scans: _Scans, found: Sequence[Sequence[Span]], ledger: Ledger
+) -> tuple[list[Verdict], list[Edit]]:
+    """Verdicts and edits for what was found in each group; each is marked in the ledger when its scan is at hand."""
+    verdicts: list[Verdict] = []
+    edits: list[Edit] = []
+    first = 0
+    for (group, text), spans in scans.spans(found):
+        if spans:
+            _judge_group(judge, group, text, spans, verdicts, edits)
+        ledger.mark(first, len(group))
+        first += len(group)
+    return verdicts, edits
+
+
+def _united(group: list[Leaf], joined: Sequence[Span], alone: Sequence[Sequence[Span]]) -> Sequence[Span]:
+    """Spans of the joined text and of its parts, in joined coordinates, without repetitions."""
+    united = {(span.start, span.end, span.detector.name): span for span in joined}
+    offset = 0
+    for leaf, spans in zip(group, alone, strict=True):
+        for span in spans:
+            start, end = span.start + offset, span.end + offset
+            united.setdefault((start, end, span.detector.name), Span(start, end, span.detector, span.score))
+        offset += len(leaf.text)
+    return [united[key] for key in sorted(united)]
 
 
 def _judge_group(

@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import re2
@@ -26,6 +27,7 @@ _BOUNDARY = r"(?:(?<=\w)(?!\w)|(?<!\w)(?=\w))"
 _RE2_REPEAT_MAX = 1000
 _RE2_MEMORY_BYTES = 64 << 20
 _TOP = 0x10FFFF
+_ZERO, _NINE = 0x30, 0x39
 _SPACES = ((0x9, 0xD), (0x20, 0x20))
 _CLASSES: dict[str, tuple[tuple[int, int], ...]] = {
     "CATEGORY_DIGIT": ((0x30, 0x39),),
@@ -34,6 +36,9 @@ _CLASSES: dict[str, tuple[tuple[int, int], ...]] = {
 }
 
 Ranges = tuple[tuple[int, int], ...]
+
+# Given data, a first and an end position: the span of the leftmost match in a sequence, (-1, -1) if there is none.
+Search = Callable[[bytes, int, int], Sequence[tuple[int, int]]]
 
 
 class NotLocal(ValueError):
@@ -51,6 +56,7 @@ class Shape:
     opening    RE2 pattern for every text that an attempt can have read when it reaches the end of the text so far
     alphabet   every character that an attempt can step over, as ranges; None: unknown or everything
     needed     characters each of which is in every match
+    digit      every match holds an ASCII digit
     """
 
     low: int = 0
@@ -61,6 +67,7 @@ class Shape:
     opening: str = ""
     alphabet: Ranges | None = ()
     needed: frozenset[str] = frozenset()
+    digit: bool = False
     boundary: bool = False  # begins with \b
     flags: str = ""
     body: str = ""  # the pattern without its leading flags
@@ -81,12 +88,7 @@ def shape_of(source: str, *, ignore_case: bool, group: int) -> Shape:
         raise NotLocal(r"fuzzy matching is not local; a plain brace is written \{")
     if "[:" in body and ":]" in body:
         raise NotLocal("POSIX classes are not supported; write the characters out")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # a doubled - or & in a set is a plain character to us
-            tree = _parser().parse(_PROPERTY.sub(_ANY_CHARACTER, body), _sre_flags(flags))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise NotLocal(f"it cannot be analysed: {error}") from None
+    tree = parsed(body, flags)
     loose = _shape(tree, flags, group, counting=False)
     shape = _shape(tree, flags, group, counting=True)
     if not compiles(shape.superset):
@@ -95,6 +97,28 @@ def shape_of(source: str, *, ignore_case: bool, group: int) -> Shape:
     return replace(
         shape, opening=loose.opening, flags=flags, body=body, waiting=_waiting(body, keep_first=shape.boundary)
     )
+
+
+def parsed(body: str, flags: str) -> Any:
+    """The parse tree of `body` (a pattern without leading flags), as the standard library has it. Raises NotLocal."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # a doubled - or & in a set is a plain character to us
+            return _parser().parse(_PROPERTY.sub(_ANY_CHARACTER, body), _sre_flags(flags))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise NotLocal(f"it cannot be analysed: {error}") from None
+
+
+def plain_pattern(body: str, flags: str) -> re.Pattern[str] | None:
+    """`body` for the standard library's engine, where it takes that and means the same by it."""
+    if not body.isascii() and ("i" in flags or "(?" in body):  # it may fold letters beyond ASCII in its own way
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(f"(?{flags}:{body})", re.ASCII | re.MULTILINE)
+    except (re.error, OverflowError, RecursionError):
+        return None
 
 
 def compiles(pattern: str) -> bool:
@@ -114,6 +138,15 @@ def re2_options() -> re2.Options:
     options.never_capture = True
     options.encoding = re2.Options.Encoding.LATIN1
     return options
+
+
+def searcher(pattern: str) -> Search:
+    """RE2's own search for `pattern`, without the generator and match object that its public wrapper puts around it.
+
+    These take longer than most searches do. Raises re2.error for a pattern that RE2 refuses.
+    """
+    compiled = re2.compile(pattern.encode(), re2_options())
+    return partial(compiled._regexp.Match, re2._Anchor.UNANCHORED)  # noqa: SLF001  # see above
 
 
 def _shape(tree: Any, flags: str, group: int, *, counting: bool) -> Shape:
@@ -257,15 +290,16 @@ class _Walk:
                 behind=max(whole.behind, part.behind),
                 superset=whole.superset + part.superset,
                 needed=whole.needed | part.needed,
+                digit=whole.digit or part.digit,
             )
         return replace(whole, opening=_openings(parts))
 
     def _node(self, op: str, value: Any, dotall: bool) -> Shape:
         handlers: dict[str, Callable[[Any, bool], Shape]] = {
-            "LITERAL": lambda v, _: self._characters(_ranges([("LITERAL", v)])),
-            "NOT_LITERAL": lambda v, _: self._characters(_ranges([("NEGATE", None), ("LITERAL", v)])),
+            "LITERAL": lambda v, _: self._characters(ranges_of([("LITERAL", v)])),
+            "NOT_LITERAL": lambda v, _: self._characters(ranges_of([("NEGATE", None), ("LITERAL", v)])),
             "ANY": lambda _, s: self._characters(((0, _TOP),) if s else _complement(((10, 10),))),
-            "IN": lambda v, _: self._characters(_ranges(v)),
+            "IN": lambda v, _: self._characters(ranges_of(v)),
             "BRANCH": lambda v, s: self._branch(v[1], s),
             "SUBPATTERN": self._group,
             "ATOMIC_GROUP": lambda v, s: self._wrap(self.sequence(v, dotall=s)),
@@ -287,7 +321,8 @@ class _Walk:
         needed = frozenset(one) if one and not (self.ignore_case and one.isalpha()) else frozenset()
         text = _re2_class(ranges)
         # A class that reaches to the end of Unicode is a complement: nearly everything is in it.
-        return Shape(1, 1, 0, 0, text, text + "?", None if ranges[-1][1] == _TOP else ranges, needed)
+        digit = all(low >= _ZERO and high <= _NINE for low, high in ranges)
+        return Shape(1, 1, 0, 0, text, text + "?", None if ranges[-1][1] == _TOP else ranges, needed, digit)
 
     def _branch(self, branches: Sequence[Any], dotall: bool) -> Shape:
         parts = [self.sequence(branch, dotall=dotall) for branch in branches]
@@ -301,6 +336,7 @@ class _Walk:
             opening="(?:" + "|".join(part.opening for part in parts) + ")",
             alphabet=_join_alphabets(parts),
             needed=frozenset.intersection(*(part.needed for part in parts)),
+            digit=all(part.digit for part in parts),
         )
 
     def _group(self, value: Any, dotall: bool) -> Shape:
@@ -337,6 +373,7 @@ class _Walk:
             superset=f"(?:{part.superset}){count}",
             opening=f"(?:{part.superset})*{part.opening}",
             needed=part.needed if low else frozenset(),
+            digit=part.digit and low > 0,
         )
 
     def look_ahead(self, node: tuple[Any, Any], *, dotall: bool) -> Shape:
@@ -358,7 +395,8 @@ class _Walk:
         return Shape(behind=width, ahead=part.ahead)
 
 
-def _ranges(items: Sequence[Any]) -> Ranges:
+def ranges_of(items: Sequence[Any]) -> Ranges:
+    """The characters of a class in a parse tree; everything where a part of it is unknown."""
     found: list[tuple[int, int]] = []
     negated = False
     for op, value in items:

@@ -9,7 +9,7 @@ word boundaries are ASCII, `^` and `$` are line anchors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import re2
@@ -17,22 +17,44 @@ import regex
 
 from yett.detector import Detector, Pattern
 from yett.errors import ConfigError, Unavailable
+from yett.evidence import Evidence
 from yett.hits import Hit
-from yett.regexshape import NotLocal, Shape, character_class, compiles, re2_options, shape_of
+from yett.regexeffort import ways_of
+from yett.regexshape import (
+    NotLocal,
+    Search,
+    Shape,
+    character_class,
+    compiles,
+    parsed,
+    plain_pattern,
+    re2_options,
+    searcher,
+    shape_of,
+)
 
 # A lone surrogate, which no text here can contain: `(?:R)X` never matches, so a partial match of it is exactly a place
 # from which R's reading has reached the end of the text.
 NEVER = "\ud800"
 
-CONTEXT_BOOST = 0.35
-CONTEXT_FLOOR = 0.4
-
+# What the automata are built from at the start: prose, names, numbers in their usual forms, code.
+_SAMPLE = """The quick brown Fox, aged 42, jumps over "the" lazy dog; it's 10:30 on 2024-03-01 (or 5/6/1999)!
+Dear Ms O'Neil, call +44 20 7946 0958, (212) 555-0175 or 030/901820; write to first.last+x@mail.example.com.
+Card 4111 1111 1111 1111, account DE89 3704 0044 0532 0130 00, number 536-90-4399, host 81.2.69.142, see
+https://example.com/a?b=c#d. def f(x: int) -> str: return x['key'] + "_" * 3  # SOME_NAME = 0x1F4b
+| a | b |
+- **bold** `code` {"k": [1.5, null]}
+"""
+_SAMPLE_TAIL = 48
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FLAGS = regex.ASCII | regex.MULTILINE | regex.VERSION0
 # Processor time that one search may take per 1,024 characters. Sound patterns need a hundredth of it, quadratic ones on
 # an unbroken run of max_len characters a fifth; what takes longer is running away.
 _SEARCH_S = 0.02
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_MANY = 4  # candidates from which on it pays to look for the digits first
 _SHORT_REACH = 640
+_FEW_WAYS = 4096  # to match at one place: a tenth of a millisecond, most of them fail at once
 
 
 def timeout_s(characters: int) -> float:
@@ -46,16 +68,20 @@ def too_slow() -> Unavailable:
 
 
 class Rule:
-    """One pattern of one detector, compiled. `order` is its place in the configuration."""
+    """One pattern of one detector, compiled. `order` is its place in the configuration.
+
+    Rules of one detector may share its `evidence`, so that what one has validated the others know.
+    """
 
     __slots__ = (
         "_alone",
         "_breaker",
-        "_context",
         "_covering",
+        "_evidence",
         "_exact",
         "_fresh_run",
         "_group",
+        "_match",
         "_needed",
         "detector",
         "holds_words",
@@ -67,7 +93,7 @@ class Rule:
         "windowed",
     )
 
-    def __init__(self, detector: Detector, pattern: Pattern, order: int) -> None:
+    def __init__(self, detector: Detector, pattern: Pattern, order: int, evidence: Evidence | None = None) -> None:
         where = f"detector {detector.name}, pattern {pattern.name}"
         try:
             shape = shape_of(pattern.regex, ignore_case=pattern.ignore_case, group=pattern.group)
@@ -87,55 +113,72 @@ class Rule:
         # The rarest of them: punctuation is rarer than digits and letters in any text.
         self._needed = min(shape.needed, key=lambda c: (c.isalnum(), c in " .,-", c), default="")
         self.holds_words = self._alone.match("word", partial=True) is not None
-        self._context = _context_of(detector)
-        self._covering = re2.compile(shape.superset.encode(), re2_options())
+        self._evidence = evidence or Evidence(detector)
+        self._covering = searcher(shape.superset)
+        self._match = self._matcher()
 
     def matches(
         self, text: str, data: bytes, base: int, low: int, high: int, *, final: bool
-    ) -> Iterator[regex.Match[str]]:
+    ) -> Iterable[re.Match[str]]:
         """Matches that start in [low, high). `data` is `text` from `base` on, as `flat` gives it.
 
         Unless `final`, the text may go on; then attempts below `high` must not be able to read beyond its end.
         """
         end = len(text)
         if self.windowed and end - low > self.max_len and self._overlong(text, low, min(end, high + self.max_len)):
-            yield from self._windows(text, low, high, end, final=final)
-            return
-        limit = timeout_s(min(end, high + self.reach) - low)
+            return self._windows(text, low, high, end, final=final)
+        return self._searched(text, data, base, low, high)
+
+    def _searched(self, text: str, data: bytes, base: int, low: int, high: int) -> list[re.Match[str]]:
+        """`matches` where no attempt reads further than it may.
+
+        RE2 finds where to look, which is many times faster than letting the exact pattern look everywhere, and mostly
+        that matches just there.
+        """
+        found: list[re.Match[str]] = []
+        end, size, missed = len(text), min(len(data), high + self.reach - base), False
         while low < high:
-            # RE2 finds where to look, which is many times faster than letting the exact pattern look everywhere.
-            found = self._covering.search(data, low - base)
-            if found is None:
-                return
-            start, stop = found.span()
+            start, stop = self._covering(data, low - base, size)[0]
+            if start < 0 or start + base >= high:
+                break
             start, stop = start + base, stop + base
-            exact = self._exact.search(text, start, min(end, stop + self.reach), timeout=limit)
+            until = min(end, stop + self.reach)
+            if not missed:
+                exact = self._match(text, start, until)
+            else:  # the second place in a row that may be in vain: do not ask RE2 at each character of a long one
+                exact = self._exact.search(text, start, until, timeout=timeout_s(until - start))
             if exact is None or exact.start() >= stop:
-                low = stop
+                low, missed = stop if missed else start + 1, not missed
                 continue
             if exact.start() >= high:
-                return
-            yield exact
-            low = exact.end()
+                break
+            found.append(exact)
+            low, missed = exact.end(), False
+        return found
 
-    def hit(self, text: str, found: regex.Match[str], shift: int) -> Hit | None:
+    def _matcher(self) -> Callable[[str, int, int], re.Match[str] | None]:
+        """The exact pattern at one place.
+
+        Where no text can make that slow, it needs no clock, which costs a system call, and may run in the standard
+        library's engine, which has none and starts three times as fast.
+        """
+        body, flags = self.shape.body, self.shape.flags
+        if ways_of(parsed(body, flags), self.max_len) <= _FEW_WAYS and (plain := plain_pattern(body, flags)):
+            return plain.match
+        limit = timeout_s(self.reach)
+        return lambda text, start, until: self._exact.match(text, start, until, timeout=limit)
+
+    def hit(self, text: str, found: re.Match[str], shift: int) -> Hit | None:
         """Judge a match: validator, context words, least score. `shift` is added to its positions."""
         start, end = found.span(self._group)
         if start >= end:
             return None
-        detector = self.detector
-        score, certain = self.pattern.score, None
-        if detector.validator is not None:
-            certain = _validate(detector, text[start:end])
-            if certain is False:
-                return None
-        if certain:
-            score = 1.0
-        elif self._context is not None:
-            at = found.start()
-            if self._context.search(text, max(0, at - detector.context_chars), at):
-                score = min(1.0, max(CONTEXT_FLOOR, score + CONTEXT_BOOST))
-        return Hit(start + shift, end + shift, score, self) if score >= detector.min_score else None
+        score = self._evidence.score(self.pattern.score, text, start, end, found.start())
+        return None if score is None else Hit(start + shift, end + shift, score, self)
+
+    def covers(self, data: bytes) -> bool:
+        """Whether the rule may match somewhere in `data`."""
+        return self._covering(data, 0, len(data))[0][0] >= 0
 
     def _overlong(self, text: str, low: int, high: int) -> bool:
         """Whether an attempt in this stretch might read more than max_len characters."""
@@ -147,7 +190,7 @@ class Rule:
                 return False
         return self._fresh_run is None or self._fresh_run.search(text[low:high]) is not None
 
-    def _windows(self, text: str, at: int, high: int, end: int, *, final: bool) -> Iterator[regex.Match[str]]:
+    def _windows(self, text: str, at: int, high: int, end: int, *, final: bool) -> Iterator[re.Match[str]]:
         """`matches`, by the definition: each attempt sees max_len characters."""
         while at < high:
             if self._needed:
@@ -167,7 +210,7 @@ class Rule:
                 return
             at = after
 
-    def _window(self, text: str, at: int, stop: int) -> tuple[regex.Match[str] | None, int]:
+    def _window(self, text: str, at: int, stop: int) -> tuple[re.Match[str] | None, int]:
         """The first match of an attempt from `at` on that [at, stop) decides; the first attempt that it does not."""
         limit = timeout_s(stop - at)
         viable = self._alone.search(text, at, stop, partial=True, timeout=limit)
@@ -178,21 +221,6 @@ class Rule:
             return self._exact.match(text, at, stop, timeout=limit), at + 1
         found = self._exact.search(text, at, stop, timeout=limit)
         return (found if found is not None and found.start() < undecided else None), undecided
-
-
-def _validate(detector: Detector, text: str) -> bool | None:
-    assert detector.validator is not None  # noqa: S101  # for the type checker: asked by the caller
-    try:
-        return detector.validator(text)
-    except Exception:  # noqa: BLE001  # foreign code; its message may carry the text, so the chain is cut
-        raise Unavailable(f"the validator of {detector.name} failed", code="guard_failed") from None
-
-
-def _context_of(detector: Detector) -> re.Pattern[str] | None:
-    if not detector.context:
-        return None
-    words = "|".join(re.escape(word) for word in sorted(detector.context, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
 
 def _run_of(shape: Shape, max_len: int) -> re.Pattern[str] | None:
@@ -233,6 +261,16 @@ class RuleSet:
             return []
         return [self.rules[index - 1] for index in sorted(found) if index]
 
+    def warm_up(self) -> None:
+        """Let RE2 build its automata for common text, which it else does while somebody waits. No match is judged."""
+        data = flat(_SAMPLE)
+        self.candidates(data)
+        for rule in self.rules:
+            rule.covers(data)
+        for end in range(0, len(_SAMPLE), 3):
+            self.undecided(_SAMPLE[:end], max(0, end - _SAMPLE_TAIL))
+            self.candidates(data[max(0, end - _SAMPLE_TAIL) : end])
+
     def find(
         self,
         text: str,
@@ -253,11 +291,15 @@ class RuleSet:
         data = flat(text[base : high + self.reach])
         hits = []
         try:
-            for rule in self.candidates(data):
+            candidates = self.candidates(data)
+            first, last = _digits(data, base) if len(candidates) >= _MANY else (low, high)
+            for rule in candidates:
                 if rule.detector is without:
                     continue
-                start = max(low, resume.get(rule.order, 0) - shift)
-                for found in rule.matches(text, data, base, start, high, final=final):
+                start, stop = max(low, resume.get(rule.order, 0) - shift), high
+                if rule.shape.digit:
+                    start, stop = max(start, first - rule.reach), min(stop, last)
+                for found in rule.matches(text, data, base, start, stop, final=final):
                     resume[rule.order] = found.end() + shift
                     hit = rule.hit(text, found, shift)
                     if hit is not None:
@@ -273,8 +315,8 @@ class RuleSet:
         data = flat(text[base:])
         for hold in self._holds:
             start = max(low, end - hold.reach + 1)
-            opened = hold.opening.search(data, start - base)
-            if opened is None or (at := opened.start() + base) >= first:
+            opened = hold.opening(data, start - base, len(data))[0][0]
+            if opened < 0 or (at := opened + base) >= first:
                 continue
             try:
                 found = hold.fused.search(text, at, partial=True, timeout=timeout_s(end - at))
@@ -291,8 +333,14 @@ class _Hold(NamedTuple):
     """The hold-back search for rules of similar reach: RE2 says from where on, `fused` says exactly where."""
 
     reach: int
-    opening: re2._Regexp
+    opening: Search
     fused: regex.Pattern[str]
+
+
+def _digits(data: bytes, base: int) -> tuple[int, int]:
+    """Where the first digit in `data` stands, and where the last one ends."""
+    marked = data.translate(_DIGITS)
+    return marked.find(b"0") + base, marked.rfind(b"0") + 1 + base
 
 
 def flat(text: str) -> bytes:
@@ -339,6 +387,6 @@ def _hold(rules: Sequence[Rule]) -> _Hold:
     return _Hold(
         max(rule.reach for rule in rules),
         # All of them together may be too large; the empty pattern then leaves the whole work to `fused`.
-        re2.compile(together.encode() if compiles(together) else b"", re2_options()),
+        searcher(together if compiles(together) else ""),
         regex.compile(f"(?:{'|'.join(others)}){NEVER}", _FLAGS),
     )

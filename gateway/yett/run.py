@@ -25,6 +25,7 @@ from yett.vault import load_master_key
 log = structlog.get_logger("yett.run")
 BACKLOG = 2048
 GC_OBJECTS = 20_000
+SWITCH_S = 0.0005
 DRAIN_S = 20
 NOTICE_S = 0.2  # how long /readyz says 503 before connections are refused
 
@@ -72,6 +73,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve_one(settings: Settings, data: socket.socket, worker: int, announce: Announce | None) -> None:
     import uvloop
 
+    # A write wakes the thread that syncs the log; with the default of 5 ms it fights the loop for the interpreter.
+    sys.setswitchinterval(SWITCH_S)
     uvloop.run(_serve(settings, data, worker, announce))
 
 
@@ -125,6 +128,7 @@ class _Server(uvicorn.Server):
 def _stop(gateway: Gateway, servers: list[_Server]) -> None:
     """First /readyz says no, then no new connections, then what is in flight may finish; a second signal hurries."""
     if gateway.core.stopping:
+        gateway.core.live.end_all("shutting_down")
         for server in servers:
             server.force_exit = True
     gateway.core.stopping = True

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from yett.detector import Detector, Pattern, Span
 from yett.errors import ConfigError, HttpError
+from yett.evidence import Evidence
 from yett.hits import Hit, place, settle
 from yett.holdback import HoldBack
 from yett.rules import Rule, RuleSet, flat
@@ -54,6 +55,7 @@ class ScanEngine:
         self._cache = _Recent(cache_entries)
         for detector in detectors:
             self._check_examples(detector)
+        self.rules.warm_up()
 
     def scan(self, text: str) -> tuple[Span, ...]:
         """What the detectors find in `text`, by position. Raises Unavailable if a detector fails."""
@@ -142,7 +144,9 @@ class _Work:
 
     def spans(self) -> tuple[Span, ...]:
         """What was found, in positions of the original text."""
-        return settle([place(hit, self._view) for hit in self._hits]) if self._hits else ()
+        if not self._hits:
+            return ()
+        return settle(self._hits if self._view.plain else [place(hit, self._view) for hit in self._hits])
 
 
 class _Recent:
@@ -181,7 +185,8 @@ def _compile(detectors: Sequence[Detector]) -> list[Rule]:
     for detector in detectors:
         if not 1 <= detector.max_len <= _MAX_LEN:
             raise ConfigError(f"detector {detector.name}: max_len is not between 1 and {_MAX_LEN}")
-        rules += [Rule(detector, pattern, len(rules) + i) for i, pattern in enumerate(detector.patterns)]
+        evidence = Evidence(detector)
+        rules += [Rule(detector, pattern, len(rules) + i, evidence) for i, pattern in enumerate(detector.patterns)]
     return rules
 
 

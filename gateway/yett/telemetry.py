@@ -40,16 +40,25 @@ class Metrics:
         )
         self.live = Gauge("yett_flows_in_flight", "Flows in flight", registry=self.registry)
         self.opened = Gauge("yett_guards_opened", "Plugins that the operator lets fail open", registry=self.registry)
-        self._children: dict[tuple[str, str, str], Counter] = {}
+        # Label look-ups cost a lock each; the few combinations there are get remembered.
+        self._decided: dict[tuple[str, str], Counter] = {}
+        self._completed: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     def decided(self, phase: str, action: str) -> None:
         """Count a decision."""
-        self._child(self._decisions, "decided", phase, action).inc()
+        counter = self._decided.get((phase, action))
+        if counter is None:
+            counter = self._decided[phase, action] = self._decisions.labels(phase, action)
+        counter.inc()
 
     def completed(self, dialect: str, outcome: str, seconds: float) -> None:
         """Count the end of a flow and its duration."""
-        self._child(self._flows, "completed", dialect, outcome).inc()
-        self._seconds.labels(dialect).observe(seconds)
+        both = self._completed.get((dialect, outcome))
+        if both is None:
+            both = self._flows.labels(dialect, outcome), self._seconds.labels(dialect)
+            self._completed[dialect, outcome] = both
+        both[0].inc()
+        both[1].observe(seconds)
 
     def plugin_failed(self, plugin: str, hook: str) -> None:
         """Count a failed hook call."""
@@ -67,14 +76,6 @@ class Metrics:
         """The Prometheus text format."""
         return generate_latest(self.registry)
 
-    def _child(self, metric: Counter, name: str, first: str, second: str) -> Counter:
-        """Label look-ups cost a lock each; the few combinations there are get remembered."""
-        key = (name, first, second)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(first, second)
-        return child
-
 
 def configure_logging(*, colours: bool | None = None) -> None:
     """Structured logs on stderr: coloured lines on a terminal, one JSON object a line elsewhere."""
@@ -90,20 +91,25 @@ def configure_logging(*, colours: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when the line is written
         cache_logger_on_first_use=False,
     )
 
 
+def told(error: BaseException) -> dict[str, object]:
+    """What a log may say of an unexpected error: its type and where it happened. Its message may hold a prompt."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return {"error": type(error).__name__, "where": places[-6:]}
+
+
 def _no_tracebacks(logger: object, name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """A traceback's message may hold a prompt: keep only where it happened and the error's type."""
+    """No log line carries a traceback, whoever wrote it."""
     del logger, name
     if event.pop("exc_info", None):
-        kind, _, trace = sys.exc_info()
-        places = []
-        while trace is not None:
-            places.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
-            trace = trace.tb_next
-        event["error"] = kind.__name__ if kind else "unknown"
-        event["where"] = places[-6:]
+        error = sys.exc_info()[1]
+        event.update(told(error) if error is not None else {})
     return event

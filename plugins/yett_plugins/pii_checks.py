@@ -8,15 +8,23 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from stdnum import bitcoin as stdnum_bitcoin
-from stdnum import iban, luhn
+from stdnum import numdb
 
 _GAP = r"[ .\-\xa0]{1,3}"
 _CARD_SHAPE = re.compile(
     rf"\d{{12,19}}|\d{{4}}(?:{_GAP}\d{{4}}){{3}}(?:{_GAP}\d{{3}})?|\d{{4}}{_GAP}\d{{6}}{_GAP}\d{{4,5}}"
 )
-_NOT_DIGIT = re.compile(r"[^0-9]+")
+_NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
+_NOT_LETTERS_OR_DIGITS = bytes(code for code in range(256) if not (code < 128 and chr(code).isalnum()))
+_LUHN_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")  # each digit doubled, its digits added
+_LETTER_VALUES = {ord("A") + n: str(10 + n) for n in range(26)}
+_IBAN_PART = re.compile(r"(\d+)!([nac])")
+_IBAN_CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
+_OCTETS = frozenset(map(str, range(256)))
+_PUBLIC_FIRST_OCTETS = frozenset(map(str, range(1, 224))) - {"10", "100", "127", "169", "172", "192", "198", "203"}
 _FILE_ENDINGS = frozenset(
     {"png", "jpg", "jpeg", "gif", "webp", "svg", "ico", "css", "js", "html", "json", "yaml", "yml", "txt"}
 )
@@ -24,6 +32,17 @@ _PLACEHOLDER = re.compile(r"[$<{\[%]|\*\*|(?i:x{3,}:|:x{3,}|\.\.\.)")
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BC_PREFIX = [3, 3, 0, 2, 3]  # the human-readable part "bc", expanded as BIP-173 says
 _BECH32_CHECKSUMS = frozenset({1, 0x2BC830A3})  # BIP-173, BIP-350
+
+
+def digits_of(text: str) -> bytes:
+    """The ASCII digits in `text`."""
+    return text.encode("ascii", "ignore").translate(None, _NOT_DIGITS)
+
+
+def luhn(digits: bytes) -> bool:
+    """The check digit of payment cards, for ASCII digits. In place of stdnum's: a tenth of the time, same answers."""
+    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_LUHN_DOUBLED))
+    return bool(digits) and (total - 48 * len(digits)) % 10 == 0
 
 
 def email(text: str) -> bool | None:
@@ -45,20 +64,36 @@ def email_of_presidio(tlds: frozenset[str]) -> Callable[[str], bool | None]:
 
 def card(text: str) -> bool | None:
     """Luhn; without an issuer's range, or in an unusual grouping, the number needs context as well."""
-    digits = _NOT_DIGIT.sub("", text)
-    if len(set(digits)) == 1 or not luhn.is_valid(digits):
+    digits = digits_of(text)
+    if not luhn(digits) or digits == digits[:1] * len(digits):
         return False
-    return True if _issued(digits) and _CARD_SHAPE.fullmatch(text) else None
+    return True if _issued(digits.decode()) and _CARD_SHAPE.fullmatch(text) else None
 
 
 def luhn_only(text: str) -> bool | None:
     """Presidio's rule for cards."""
-    return bool(luhn.is_valid(_NOT_DIGIT.sub("", text)))
+    return luhn(digits_of(text))
 
 
 def iban_number(text: str) -> bool | None:
-    """Modulo 97 and the country's structure, whatever the separators and the case."""
-    return bool(iban.is_valid(re.sub(r"[^A-Za-z0-9]", "", text), check_country=False))
+    """Modulo 97 and the country's structure, whatever the separators and the case.
+
+    The structures are stdnum's; its own check, which takes ten times as long, gives the same answers.
+    """
+    number = text.encode("ascii", "ignore").translate(None, _NOT_LETTERS_OR_DIGITS).decode().upper()
+    bank, country = number[4:], number[:2]
+    if not bank or int((bank + number[:4]).translate(_LETTER_VALUES)) % 97 != 1:
+        return False
+    structure = _iban_structure(country)
+    return structure is not None and structure.fullmatch(bank) is not None
+
+
+@lru_cache(maxsize=256)
+def _iban_structure(country: str) -> re.Pattern[str] | None:
+    """What follows country and check digits in an IBAN of `country`; None where there are no IBANs."""
+    facts = numdb.get("iban").info(country)[0][1] if country.isalpha() else {}
+    parts = _IBAN_PART.sub(lambda part: f"{_IBAN_CLASSES[part[2]]}{{{part[1]}}}", facts.get("bban", ""))
+    return re.compile(parts) if parts else None
 
 
 def iban_of_presidio(text: str) -> bool | None:
@@ -70,6 +105,9 @@ def iban_of_presidio(text: str) -> bool | None:
 
 def public_ip(text: str) -> bool | None:
     """An address that can belong to somebody: neither private, local, shared, documentation nor multicast."""
+    octets = text.split(".")
+    if len(octets) == 4 and octets[0] in _PUBLIC_FIRST_OCTETS and _OCTETS.issuperset(octets):
+        return True  # no block that belongs to nobody begins with these
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -94,16 +132,16 @@ def any_ip(text: str) -> bool | None:
 
 def ssn(text: str) -> bool | None:
     """A number the US could have issued. Published samples count: a user's text is redacted all the same."""
-    digits = _NOT_DIGIT.sub("", text)
-    impossible = digits[:3] in {"000", "666"} or digits[3:5] == "00" or digits[5:] == "0000" or len(set(digits)) == 1
-    return False if impossible else None
+    digits = digits_of(text)
+    impossible = digits[:3] in {b"000", b"666"} or digits[3:5] == b"00" or digits[5:] == b"0000"
+    return False if impossible or len(set(digits)) == 1 else None
 
 
 def ssn_of_presidio(text: str) -> bool | None:
     """Presidio's rule: as `ssn`, and neither mixed separators nor published samples."""
     mixed = len({c for c in text if c in ".- "}) > 1
-    samples = {"123456789", "987654320", "078051120"}
-    return False if mixed or _NOT_DIGIT.sub("", text) in samples else ssn(text)
+    samples = {b"123456789", b"987654320", b"078051120"}
+    return False if mixed or digits_of(text) in samples else ssn(text)
 
 
 def wallet(text: str) -> bool | None:

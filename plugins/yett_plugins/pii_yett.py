@@ -87,16 +87,15 @@ def _email(data: Pack) -> Detector:
 
 def _card(data: Pack) -> Detector:
     start, end = r"\b(?<![0-9A-Fa-f]{4}-)(?<!\d[.\-])", r"(?!\w)(?!\.\d)"
-    fours = rf"{start}(?:[3-6]\d\d\d|2[2-7]\d\d)(?:{GAP}\d{{4}}){{3}}"
+    fours = rf"(?:[3-6]\d\d\d|2[2-7]\d\d)(?:{GAP}\d{{4}}){{3}}"
+    six_and_five = rf"3\d{{3}}{GAP}\d{{6}}{GAP}\d{{4,5}}"
     return Detector(
         name="pii.credit_card",
         code="pii.credit_card",
         entity="CREDIT_CARD",
         patterns=(
-            Pattern("digits", rf"{start}\d{{12,19}}{end}", 0.3),
-            Pattern("groups of four", rf"{fours}{end}", 0.3),
-            Pattern("nineteen digits", rf"{fours}{GAP}\d{{3}}{end}", 0.3),
-            Pattern("four, six, five", rf"{start}3\d{{3}}{GAP}\d{{6}}{GAP}\d{{4,5}}{end}", 0.3),
+            Pattern("as printed", rf"{start}(?:\d{{12,19}}|{fours}|{six_and_five}){end}", 0.3),
+            Pattern("nineteen digits", rf"{start}{fours}{GAP}\d{{3}}{end}", 0.3),
             Pattern("any grouping", rf"{start}\d(?:[ .\-\xa0]{{0,3}}\d){{11,18}}{end}", 0.3),
         ),
         validator=checks.card,
@@ -144,6 +143,7 @@ def _iban(data: Pack) -> Detector:
 def _ip(data: Pack) -> Detector:
     octet = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
     four = rf"{octet}(?:\.{octet}){{3}}"
+    not_version = r"(?<![.:\-])(?<![A-Za-z0-9]/)(?<!version )(?<!Version )"
     six = rf"[0-9A-Fa-f]{{1,4}}:(?:[0-9A-Fa-f]{{0,4}}:){{1,6}}(?:{four}|[0-9A-Fa-f]{{0,4}})"
     return Detector(
         name="pii.ip",
@@ -151,8 +151,7 @@ def _ip(data: Pack) -> Detector:
         entity="IP",
         patterns=(
             # Not a version (`v1.2.3.4`, `Chrome/120.0.0.0`, `1.2.3.4.5`) nor the tail of an IPv6 address.
-            Pattern("IPv4", rf"\b(?<![.:\-]|[A-Za-z0-9]/)(?<!version )(?<!Version ){four}(?![\w\-]|\.\d)", 0.6),
-            Pattern("IPv4 after a colon", rf"\b(?<=[A-Za-z]:){four}(?![\w\-]|\.\d)", 0.6),
+            Pattern("IPv4", rf"\b(?:{not_version}|(?<=[A-Za-z]:)){four}(?![\w\-]|\.\d)", 0.6),
             Pattern("IPv6", rf"\b(?<![.:]){six}(?![\w:]|\.\d)", 0.6),
         ),
         validator=checks.public_ip,

@@ -32,6 +32,22 @@ def test_opaque_places_are_named_as_such():
     assert summary.new == [("/image", "", "opaque")]
 
 
+def test_a_summary_names_leaves_as_leaf_digest_does():
+    texts = ["a", "", "Zoë", "\ud800", "x" * 5000]
+    known = KnownLeaves()
+    expected = [leaf_digest(KEY, text) for text in texts]
+    assert [row[1] for row in Ledger(KEY, leaves(*texts)).summary(known).new] == [digest.hex() for digest in expected]
+    assert Ledger(KEY, leaves(*texts)).digests() == expected
+    other = b"z" * 32
+    assert Ledger(other, leaves("a")).summary(known).new == [("/0", leaf_digest(other, "a").hex(), "all")]
+
+
+def test_names_that_a_caller_chose_are_hidden_in_a_summary():
+    leaf = Leaf("/metadata/alice@example.com", "x")
+    summary = Ledger(KEY, [leaf], ["/metadata/bob@example.com"]).summary(KnownLeaves())
+    assert [row[0] for row in summary.to_record()["new"]] == ["/metadata/*", "/metadata/*"]
+
+
 def test_digests_need_the_key():
     assert leaf_digest(KEY, "x") != leaf_digest(b"z" * 32, "x")
     assert leaf_digest(KEY, "x") == leaf_digest(KEY, "x")

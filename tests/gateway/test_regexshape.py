@@ -6,7 +6,7 @@ import pytest
 import re2
 import regex
 
-from yett.regexshape import NotLocal, re2_options, shape_of
+from yett.regexshape import NotLocal, plain_pattern, re2_options, searcher, shape_of
 
 REFUSED = {
     "back-reference": (r"(a|b)\1", "refers back"),
@@ -131,3 +131,40 @@ def test_re2_covers_the_pattern_and_every_beginning_of_it(source: str, text: str
 )
 def test_boundaries_wait_for_the_character_that_decides_them(source: str, waiting: str) -> None:
     assert shape_of(source, ignore_case=False, group=0).waiting == waiting
+
+
+DIGIT = {
+    r"\d": True,
+    r"[0-57]x": True,
+    "a1b": True,
+    r"(?:a\d|\db)+": True,
+    r"(?:a\d|b)": False,
+    r"a\d*": False,
+    r"[\d.]": False,
+    r"a(?=\d)": False,
+    r"a(?!\d)": False,
+    r"\D": False,
+    "\u0661": False,
+}
+
+
+@pytest.mark.parametrize("source", DIGIT)
+def test_which_patterns_need_a_digit(source: str) -> None:
+    assert shape_of(source, ignore_case=False, group=0).digit is DIGIT[source]
+
+
+def test_the_bare_search_is_re2s_own() -> None:
+    search = searcher(r"\bb+")
+    assert search(b"a bb b", 0, 6)[0] == (2, 4)
+    assert search(b"a bb b", 3, 6)[0] == (5, 6)
+    assert search(b"a bb b", 0, 1)[0] == (-1, -1)
+    with pytest.raises(re2.error):
+        searcher("(")
+
+
+@pytest.mark.parametrize(
+    ("body", "flags", "taken"),
+    [("a", "", True), ("\u00e9", "", True), ("\u00e9", "i", False), ("(?i:\u00e9)", "", False), (r"\p{L}", "", False)],
+)
+def test_what_the_standard_librarys_engine_is_given(body: str, flags: str, taken: bool) -> None:
+    assert (plain_pattern(body, flags) is not None) is taken

@@ -6,13 +6,16 @@ import random
 
 import pytest
 
+from helpers.detectors import pii, secrets
 from helpers.sample_detectors import ALL, detector, text_of
 from yett.detector import Detector
 from yett.errors import ConfigError, Unavailable
-from yett.hits import settle
+from yett.hits import Hit, settle
 from yett.rules import Rule, RuleSet, flat
 
 RULES = RuleSet([Rule(d, p, i) for i, (d, p) in enumerate((d, p) for d in ALL for p in d.patterns)])
+
+BUILT_IN = RuleSet([Rule(d, p, i) for i, (d, p) in enumerate((d, p) for d in (*pii(), *secrets()) for p in d.patterns)])
 
 
 def by_definition(rule: Rule, text: str) -> list[tuple[int, int]]:
@@ -41,6 +44,47 @@ def test_matches_are_those_of_the_definition(seed: int) -> None:
     text = text_of(rng, rng.choice((5, 20, 60)))
     for rule in RULES.rules:
         assert spans(rule, text) == by_definition(rule, text), rule.pattern.name
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_both_engines_match_alike_at_every_place(seed: int) -> None:
+    text = text_of(random.Random(seed), 12)
+    for rule in (*RULES.rules, *BUILT_IN.rules):
+        for at in range(len(text)):
+            until = min(len(text), at + rule.reach)
+            one, other = rule._match(text, at, until), rule._exact.match(text, at, until)
+            assert (one and (one.span(), one.groups())) == (other and (other.span(), other.groups())), rule.pattern.name
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_looking_only_where_digits_are_misses_nothing(seed: int) -> None:
+    text = text_of(random.Random(seed), 20)
+    alone = [hit for rule in BUILT_IN.rules for hit in _hits(rule, text)]
+    together = BUILT_IN.find(text, 0, len(text), {})
+    assert [(h.rule.order, h.start, h.end, h.score) for h in together] == [
+        (h.rule.order, h.start, h.end, h.score) for h in alone
+    ]
+
+
+def _hits(rule: Rule, text: str) -> list[Hit]:
+    matches = rule.matches(text, flat(text), 0, 0, len(text), final=True)
+    return [hit for match in matches if (hit := rule.hit(text, match, 0))]
+
+
+@pytest.mark.parametrize("text", ["", "no digits", "1", "a1", "1a", "\u0661", "a@b.co 1 " * 40 + "x" * 300])
+def test_digits_at_the_edges(text: str) -> None:
+    number = detector("d", r"\d", r"[a-z ]{0,9}\d(?!x)", r"\w", r"[a-z]@[a-z]", r"c[ao]", score=0.9)
+    rules = RuleSet([Rule(number, pattern, order) for order, pattern in enumerate(number.patterns)])
+    expected = [(order, span) for order, rule in enumerate(rules.rules) for span in by_definition(rule, text)]
+    found = rules.find(text, 0, len(text), {})
+    assert sorted((hit.rule.order, (hit.start, hit.end)) for hit in found) == sorted(expected)
+
+
+def test_warming_up_asks_no_validator() -> None:
+    strict = detector("d", r"\w+", validator=lambda text: pytest.fail("asked"))
+    rules = RuleSet([Rule(strict, strict.patterns[0], 0)])
+    rules.warm_up()
+    assert rules.rules[0].covers(flat("a word"))
 
 
 LONG = {

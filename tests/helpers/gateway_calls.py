@@ -107,7 +107,7 @@ def records(audit: Path, kind: str = "") -> list[Json]:
 
 
 def until(condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
-    """Look until `condition()` is true, and return it; raises AssertionError when that takes longer than `timeout_s`."""
+    """Look until `condition()` is true, and return it. Raises AssertionError after `timeout_s`."""
     pause, end = threading.Event(), time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < end, f"this did not come true within {timeout_s} s: {condition}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import phonenumbers
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 from helpers.detectors import codes, engine
 from yett.scan import ScanEngine
+from yett_plugins import phones
 from yett_plugins.phones import DEFAULT_REGIONS, PhoneCheck, phone_detector
+from yett_plugins.pii_checks import digits_of
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,30 @@ def test_a_check_remembers_a_bounded_number_of_results() -> None:
     for number in range(2000):
         check(f"+1 212 555 {number:04}")
     assert check._assigned.cache_info().currsize <= 512
+
+
+def test_what_is_plainly_assigned_is_valid_to_phonenumbers() -> None:
+    """Examples of every country, as they stand and with digits changed, added and dropped."""
+    rng, accepted = random.Random(1), 0
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        example = phonenumbers.format_number(
+            phonenumbers.example_number(region), phonenumbers.PhoneNumberFormat.INTERNATIONAL
+        )
+        for number in (example, *(_changed(rng, example) for _ in range(6))):
+            if phones._plainly_assigned(digits_of(number).decode(), phones.INTERNATIONAL):
+                accepted += 1
+                assert phonenumbers.is_valid_number(phonenumbers.parse(number)), number
+    for _ in range(1000):
+        number = f"({rng.randrange(1000):03}) {rng.randrange(1000):03}-{rng.randrange(10000):04}"
+        if phones._plainly_assigned(digits_of(number).decode(), "US"):
+            accepted += 1
+            assert phonenumbers.is_valid_number(phonenumbers.parse(number, "US")), number
+    assert accepted > 700
+
+
+def _changed(rng: random.Random, number: str) -> str:
+    at = rng.randrange(4, len(number))
+    return number[:at] + rng.choice(("", "7", "00")) + rng.choice("0123456789") + number[at + 1 :]
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)

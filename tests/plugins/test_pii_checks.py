@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+import random
+import string
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stdnum import iban as stdnum_iban
+from stdnum import luhn as stdnum_luhn
 
 from yett_plugins import pii_checks as checks
 
@@ -96,3 +102,51 @@ CHECKS = sorted({c for c, _, _ in TABLE}, key=lambda c: c.__name__)
 def test_no_text_makes_a_validator_raise(text: str) -> None:
     for check in CHECKS:
         assert check(text) in {True, False, None}
+
+
+@settings(derandomize=True, deadline=None, max_examples=500)
+@given(st.text(string.digits, max_size=24))
+def test_luhn_is_stdnums(digits: str) -> None:
+    for last in string.digits:
+        assert checks.luhn(f"{digits}{last}".encode()) is stdnum_luhn.is_valid(digits + last)
+    assert checks.luhn(b"") is stdnum_luhn.is_valid("")
+
+
+def test_ibans_are_stdnums() -> None:
+    """Right and wrong check digits, right and wrong structures, of every country and of none."""
+    rng, right = random.Random(1), 0
+    countries = [a + b for a in string.ascii_uppercase for b in string.ascii_uppercase]
+    for country in [*countries, "1A", "A1", "11"]:
+        facts = stdnum_iban._ibandb.info(country)[0][1]
+        for _ in range(30 if facts else 2):
+            bank = _structured(rng, facts.get("bban", "18!n"))
+            number = f"{country}{stdnum_iban.calc_check_digits(f'{country}00{bank}')}{bank}"
+            for text in (number, number.lower(), number[:-1], f"{number}0", number[:4] + number[5:] + number[4], ""):
+                expected = stdnum_iban.is_valid(text, check_country=False)
+                right += expected
+                assert checks.iban_number(text) is expected, text
+    assert right > 4000
+
+
+def _structured(rng: random.Random, structure: str) -> str:
+    """A bank part as `structure` (`4!a6!n`) says, now and then with one character of another kind."""
+    alphabets = {"n": string.digits, "a": string.ascii_uppercase, "c": string.digits + string.ascii_uppercase}
+    out = ""
+    for part in structure.replace("!", "").replace("n", "n ").replace("a", "a ").replace("c", "c ").split():
+        out += "".join(rng.choices(alphabets[part[-1]], k=int(part[:-1])))
+    if rng.random() < 0.2:
+        at = rng.randrange(len(out))
+        out = out[:at] + rng.choice(alphabets["c"]) + out[at + 1 :]
+    return out
+
+
+def test_public_addresses_are_the_standard_librarys() -> None:
+    rng = random.Random(1)
+    edges = [0, 1, 2, 15, 16, 31, 32, 51, 63, 64, 88, 99, 100, 113, 127, 128, 168, 169, 170, 254, 255]
+    for first in range(256):
+        for _ in range(60):
+            text = ".".join(map(str, (first, *rng.choices(edges, k=3))))
+            address = ipaddress.ip_address(text)
+            assert checks.public_ip(text) is (address.is_global and not address.is_multicast), text
+    for text in ("8.8.8", "8.8.8.8.8", "8.8.8.256", "08.8.8.8", "8.8.8.\u0668", "8.8.8.", " 8.8.8.8", "8.8.8.8\n"):
+        assert checks.public_ip(text) is False

@@ -48,6 +48,13 @@ def cut(text: str, sizes: list[int]) -> list[str]:
     return [*pieces, text[at:]]
 
 
+def test_events_that_came_together_are_fed_one_by_one() -> None:
+    alone, together = codec(WordGuard()), codec(WordGuard())
+    events = [sse(event) for event in stream(message_events([["a <x", "12> b"]]))]
+    assert together.feed_all(events) == b"".join([alone.feed(event) for event in events]) != b""
+    assert together.done
+
+
 def assert_valid(result: Run) -> None:
     """Every event is one of OpenAI's, in a row, and OpenAI's own accumulator takes the whole stream."""
     assert [event["sequence_number"] for event in result.events] == list(range(len(result.events)))

@@ -104,6 +104,13 @@ def test_a_stream_leaves_whole_and_in_order_at_its_end() -> None:
     assert codec.feed(STREAM[0]) == b""
 
 
+def test_events_that_came_together_are_fed_one_by_one() -> None:
+    alone, together = (DIALECT.open_stream({}, "m", WordGuard()) for _ in range(2))
+    events = [*STREAM, SseEvent(b"[DONE]"), STREAM[0]]
+    assert together.feed_all(events) == b"".join([alone.feed(event) for event in events]) != b""
+    assert together.done
+
+
 @pytest.mark.parametrize("last", ["speech.audio.done", "transcript.text.done"])
 @pytest.mark.parametrize("named", [True, False], ids=["event-name", "type"])
 def test_streams_without_done_end_with_their_last_event(last: str, named: bool) -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
-import yaml
 
+from yett import strictyaml
 from yett.audit.checkpoint import BadCheckpoint
 from yett.audit.repair import segments
 from yett.audit.verify import LogReport, Report, verify
-from yett.errors import EXIT_CONFIG
+from yett.commands.options import RootOption, root_of
+from yett.errors import EXIT_CONFIG, ConfigError
+from yett.strictyaml import Document
+from yett.variables import expand
 
 Row = dict[str, object]
 
@@ -43,8 +47,10 @@ def make_audit_app() -> typer.Typer:
 
 
 def verify_command(
+    context: typer.Context,
     folder: DirOption = None,
     config: ConfigOption = None,
+    root: RootOption = None,
     key: Annotated[str, typer.Option("--key", help="The vkey you kept, or a file that holds it.")] = "",
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="A signed checkpoint you kept.")] = None,
     as_json: JsonOption = False,
@@ -52,9 +58,8 @@ def verify_command(
     """Check every record, link, root and signature. Exit status 0: nothing is wrong; 1: something is."""
     try:
         public_key = Path(key).read_text() if key and Path(key).is_file() else key or None
-        report = verify(
-            audit_dir(folder, config), public_key=public_key, checkpoint=checkpoint.read_bytes() if checkpoint else None
-        )
+        kept = checkpoint.read_bytes() if checkpoint else None
+        report = verify(audit_dir(folder, config, root_of(context, root)), public_key=public_key, checkpoint=kept)
     except (OSError, BadCheckpoint, UnicodeDecodeError) as error:
         _quit(f"cannot verify: {getattr(error, 'strerror', None) or error}")
     if as_json:
@@ -66,14 +71,16 @@ def verify_command(
 
 
 def show_command(
+    context: typer.Context,
     trace_id: Annotated[str, typer.Argument(help="A trace id or a flow (request) id.")],
     folder: DirOption = None,
     config: ConfigOption = None,
+    root: RootOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """All records of one trace or flow. Exit status 1 if there is none."""
     found = 0
-    for row in find(audit_dir(folder, config), trace_id):
+    for row in find(audit_dir(folder, config, root_of(context, root)), trace_id):
         found += 1
         typer.echo(_plain_json(row) if as_json else "\n".join(pretty(row, colour=sys.stdout.isatty())))
     if not found:
@@ -82,14 +89,16 @@ def show_command(
 
 
 def tail_command(
+    context: typer.Context,
     folder: DirOption = None,
     config: ConfigOption = None,
+    root: RootOption = None,
     count: Annotated[int, typer.Option("-n", min=0, help="How many records to begin with.")] = 20,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as records are written.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """The newest records, one line each."""
-    own = audit_dir(folder, config)
+    own = audit_dir(folder, config, root_of(context, root))
     colour, offsets, shown = sys.stdout.isatty(), ends(own), ""
     for row in last(own, count):
         typer.echo(_plain_json(row) if as_json else one_line(row, colour=colour))
@@ -99,20 +108,26 @@ def tail_command(
             typer.echo(_plain_json(row) if as_json else one_line(row, colour=colour))
 
 
-def audit_dir(folder: Path | None, config: Path | None) -> Path:
-    """The folder to read: `--dir`, else `audit.dir` of the config, else the default. Quits if the config is broken."""
+def audit_dir(folder: Path | None, config: Path | None, root: Path, env: Mapping[str, str] = os.environ) -> Path:
+    """The folder to read: `--dir`, else `audit.dir` of the config, else the default. Quits if the config is broken.
+
+    The rest of the config need not be right, nor its variables set: an auditor has neither.
+    """
     if folder is not None:
         return folder
-    path = config or DEFAULT_CONFIG
+    path = root / (config or DEFAULT_CONFIG)
     if config is None and not path.exists():
-        return DEFAULT_DIR
+        return root / DEFAULT_DIR
     try:
-        settings = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        _quit(f"{path}: cannot be read as YAML")
-    audit = settings.get("audit") if isinstance(settings, dict) else None
-    named = audit.get("dir") if isinstance(audit, dict) else None
-    return Path(named) if isinstance(named, str) else DEFAULT_DIR
+        document = strictyaml.load(path)
+        audit = document.value.get("audit") if isinstance(document.value, dict) else None
+        named = audit.get("dir") if isinstance(audit, dict) else None
+        if not isinstance(named, str):
+            return root / DEFAULT_DIR
+        alone = expand(Document(document.file, {"audit": named}, document.lines), env, root).value
+    except ConfigError as error:
+        _quit(str(error))
+    return root / str(alone["audit"] if isinstance(alone, dict) else named)
 
 
 def find(folder: Path, wanted: str) -> Iterator[Row]:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
+from typing import NamedTuple
 
 VERSION = 1
 MAX_TEXT = 1024
@@ -24,6 +25,7 @@ MAX_POINTER = 512
 MAX_FINDINGS = 256
 MAX_LEAVES = 512
 MAX_LIST = 64
+MAX_WORDED = 4096
 OUTCOMES = frozenset({"ok", "blocked", "denied", "error", "client_gone", "unknown"})
 
 Record = dict[str, object]
@@ -53,6 +55,42 @@ def _safe_steps(part: str) -> list[str]:
     return ["*" if root else "", *(step if _KNOWN.fullmatch(step) else "*" for step in steps)]
 
 
+class Pointers(dict[str, str]):
+    """`safe_pointer` by look-up. Bounded in number and size: when full, all are forgotten."""
+
+    __slots__ = ()
+
+    def __missing__(self, pointer: str) -> str:
+        safe = safe_pointer(pointer)
+        if len(pointer) <= MAX_POINTER:
+            if len(self) >= MAX_WORDED:
+                self.clear()
+            self[pointer] = safe
+        return safe
+
+
+class Wording:
+    """How one gateway's records say what they say again and again: places, and whole findings. Bounded."""
+
+    __slots__ = ("_findings", "pointers")
+
+    def __init__(self) -> None:
+        self.pointers = Pointers()
+        self._findings: dict[tuple[str, str, float, str, str, str], Record] = {}
+
+    def finding(self, code: str, pointer: str, score: float, detector: str, action: str, rule: str) -> Record:
+        """What `finding` makes of this, shared between records: not to be changed."""
+        facts = (code, pointer, score, detector, action, rule)
+        row = self._findings.get(facts)
+        if row is None:
+            row = finding(code, pointer, score, detector, action, rule)
+            if len(pointer) + len(code) <= MAX_POINTER:
+                if len(self._findings) >= MAX_WORDED:
+                    self._findings.clear()
+                self._findings[facts] = row
+        return row
+
+
 def principal(id: str, tenant: str, agent: str = "", roles: Sequence[str] = (), key_id: str = "") -> Record:  # noqa: A002  # the field's own name
     """Who called, as `decided` carries it; made once per principal and shared between records."""
     return {
@@ -76,19 +114,25 @@ def finding(code: str, pointer: str, score: float, detector: str, action: str, r
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """Which leaves were looked at, by whom. `new` is listed; leaves already known are a count and a digest."""
+class Ledger(NamedTuple):  # two are made per request: a named tuple is made in a third of a frozen dataclass's time
+    """Which leaves were looked at, by whom. `new` is listed; leaves already known are a count and a digest.
+
+    `worded`: the rows of `new` are as a record carries them, safe pointers and all.
+    """
 
     new: Sequence[Row] = ()
     known: int = 0
     known_digest: str = ""
+    worded: bool = False
 
     def to_record(self) -> Record:
         """The ledger as a record carries it; rows past the cap become a count and a digest of their hashes."""
-        out: Record = {"new": [(safe_pointer(p), h[:32], clip(d, 64)) for p, h, d in self.new[:MAX_LEAVES]]}
-        rest = self.new[MAX_LEAVES:]
-        if rest:
+        rows = self.new if len(self.new) <= MAX_LEAVES else self.new[:MAX_LEAVES]
+        out: Record = {
+            "new": rows if self.worded else [(safe_pointer(p), h[:32], clip(d, 64)) for p, h, d in rows],
+        }
+        if rows is not self.new:
+            rest = self.new[MAX_LEAVES:]
             out["more"] = len(rest)
             out["more_digest"] = digest_of(row[1] for row in rest)
         if self.known:
@@ -120,29 +164,35 @@ def decided(
     ledger: Ledger | None = None,
     attempt: int = 0,
     degraded: Iterable[str] = (),
+    client: str = "",
 ) -> Record:
-    """What is about to be forwarded (or refused), and why. Written before anything leaves."""
+    """What is about to be forwarded (or refused), and why. Written before anything leaves.
+
+    Clipped is what a caller can shape; ids, dialect, phase, action and revision are our own short words.
+    """
     out: Record = {
         "kind": "decided",
-        "flow": clip(flow_id, 64),
-        "trace": clip(trace_id, 64),
+        "flow": flow_id,
+        "trace": trace_id,
         "attempt": attempt,
         "principal": principal,
-        "dialect": clip(dialect),
-        "model": clip(model),
-        "target": clip(target),
+        "dialect": dialect,
+        "model": model if len(model) <= MAX_TEXT else clip(model),
+        "target": target if len(target) <= MAX_TEXT else clip(target),
         "stream": stream,
-        "phase": clip(phase),
-        "action": clip(action),
-        "rules": _texts(rules),
-        "reasons": _texts(reasons),
-        "revision": clip(revision),
+        "phase": phase,
+        "action": action,
+        "rules": _texts(rules) if rules else [],
+        "reasons": _texts(reasons) if reasons else [],
+        "revision": revision,
     }
     _add_findings(out, findings)
     if ledger is not None:
         out["ledger"] = ledger.to_record()
     if degraded:
         out["degraded"] = _texts(degraded)
+    if client:
+        out["client"] = clip(client, 64)
     return out
 
 
@@ -166,13 +216,13 @@ def completed(
         raise ValueError("unknown outcome")
     out: Record = {
         "kind": "completed",
-        "flow": clip(flow_id, 64),
-        "trace": clip(trace_id, 64),
+        "flow": flow_id,
+        "trace": trace_id,
         "outcome": outcome,
         "status": status,
-        "code": clip(code),
-        "action": clip(action),
-        "rules": _texts(rules),
+        "code": code if len(code) <= MAX_TEXT else clip(code),
+        "action": action,
+        "rules": _texts(rules) if rules else [],
         "duration_ms": round(duration_ms, 3),
         "upstream_status": upstream_status,
     }
@@ -205,12 +255,14 @@ def event(name: str, /, **facts: object) -> Record:
 
 def _texts(texts: Iterable[str]) -> list[str]:
     listed = sorted(texts) if isinstance(texts, (set, frozenset)) else list(texts)
-    return [clip(text) for text in listed[:MAX_LIST]]
+    return [text if len(text) <= MAX_TEXT else clip(text) for text in listed[:MAX_LIST]]
 
 
 def _add_findings(out: Record, findings: Sequence[Mapping[str, object]]) -> None:
-    out["findings"] = findings[:MAX_FINDINGS]
-    if len(findings) > MAX_FINDINGS:
+    if len(findings) <= MAX_FINDINGS:
+        out["findings"] = findings
+    else:
+        out["findings"] = findings[:MAX_FINDINGS]
         more: dict[str, int] = {}
         for one in findings[MAX_FINDINGS:]:
             code = str(one.get("code", ""))
@@ -221,14 +273,15 @@ def _add_findings(out: Record, findings: Sequence[Mapping[str, object]]) -> None
 def _plain(facts: Mapping[str, object], depth: int = 3) -> Record:
     """Only scalars and clipped texts, to a bounded depth and width: usage and event facts come from outside."""
     out: Record = {}
-    for name, value in list(facts.items())[:MAX_LIST]:
-        if value is None or isinstance(value, (bool, int, float)):
-            out[clip(str(name), 64)] = value
+    for name, value in islice(facts.items(), MAX_LIST):
+        short = name if type(name) is str and len(name) <= 64 else clip(str(name), 64)
+        if type(value) is int or value is None or isinstance(value, (bool, int, float)):
+            out[short] = value
         elif isinstance(value, Mapping):
             if depth:
-                out[clip(str(name), 64)] = _plain(value, depth - 1)
+                out[short] = _plain(value, depth - 1)
         elif isinstance(value, (list, tuple)):
-            out[clip(str(name), 64)] = [clip(str(item)) for item in value[:MAX_LIST]]
+            out[short] = [clip(str(item)) for item in value[:MAX_LIST]]
         else:
-            out[clip(str(name), 64)] = clip(str(value))
+            out[short] = clip(str(value))
     return out

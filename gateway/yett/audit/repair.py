@@ -38,11 +38,11 @@ class End:
 
     def see(self, record: dict[str, object]) -> None:
         """Keep account of the flows that are open."""
-        kind, flow = record.get("kind"), record.get("flow")
+        kind = record.get("kind")
         if kind == "decided":
-            self.open_flows[str(flow)] = str(record.get("trace", ""))
+            self.open_flows[str(record.get("flow"))] = str(record.get("trace", ""))
         elif kind == "completed":
-            self.open_flows.pop(str(flow), None)
+            self.open_flows.pop(str(record.get("flow")), None)
         elif kind == "open" and not self.origin:
             self.origin = str(record.get("origin", ""))
 

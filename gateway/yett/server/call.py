@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from yett.errors import HttpError, envelope
 from yett.flow import Ids, TraceContext
@@ -11,6 +12,7 @@ from yett.server.receive import Receive, Scope, Send
 from yett.wire import strictjson
 from yett.wire.exchange import StreamCodec
 from yett.wire.headers import parse_traceparent
+from yett.wire.reference import public
 
 Headers = list[tuple[bytes, bytes]]
 JSON_TYPE = (b"content-type", b"application/json")
@@ -103,9 +105,19 @@ class Call:
             more.append((b"www-authenticate", b"Bearer"))
         await self.reply(error.status, strictjson.dumps(self.envelope(error)), more)
 
-    def envelope(self, error: HttpError) -> dict[str, object]:
+    def envelope(self, error: HttpError) -> dict[str, Any]:
         """The error body of `error` for this call."""
-        return envelope(error, self.trace.trace_id, self.id)
+        body = envelope(error, self.trace.trace_id, self.id)
+        if error.pointer is not None:  # a member's name may be the very thing that was refused
+            body["error"]["param"] = public(error.pointer)
+        return body
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever is still in its buffer."""
+        self.ended = True
+        close = self.scope.get("yett.abort")
+        if close is not None:
+            close()
 
     async def end_stream(self, error: HttpError) -> None:
         """End a stream that has begun: the dialect's terminal error event, never a clean end."""

@@ -16,6 +16,7 @@ from yett.ledger import KnownLeaves
 from yett.pipeline import Pipeline
 from yett.policy.loader import PolicySource
 from yett.registry import Registry
+from yett.server.client import Network
 from yett.server.live import LiveFlows
 from yett.server.refusals import Refusals
 from yett.state import Store
@@ -58,6 +59,7 @@ class Core:
     refusals: Refusals
     live: LiveFlows = field(default_factory=LiveFlows)
     known: KnownLeaves = field(default_factory=KnownLeaves)
+    trusted: tuple[Network, ...] = ()
     stopping: bool = False
     promises: Callable[[], dict[str, object]] = field(default=dict)
     _principals: dict[Principal, record.Record] = field(default_factory=dict)

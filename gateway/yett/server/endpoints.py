@@ -24,10 +24,12 @@ from yett.server.recorder import Recorder
 from yett.server.routes import MODERATIONS, PASSTHROUGH, ROUTES, Route
 from yett.server.upstream_call import forward
 from yett.stream_guard import block_message
+from yett.telemetry import told
 from yett.wire import pointer, strictjson
 from yett.wire.exchange import Exchange, JsonObject
 
 log = structlog.get_logger("yett.server")
+LAST_WORD_S = 1.0
 
 
 @dataclass(slots=True)
@@ -61,8 +63,8 @@ class DataPlane:
             return
         except HttpError as error:
             await self._refuse(call, error)
-        except Exception as error:  # the last resort: never a traceback to a client
-            log.exception("internal_error", error=type(error).__name__, request_id=call.id)
+        except Exception as error:  # noqa: BLE001  # the last resort: never a traceback to a client
+            log.error("internal_error", request_id=call.id, **told(error))
             await self._refuse(
                 call, Unavailable("internal error; nothing was let through", code="internal_error", status=500)
             )
@@ -255,22 +257,25 @@ class DataPlane:
             answers.keep_content(self.core, flow, exchange.leaves, checked)
 
     async def _cancelled(self, call: Call, live: LiveFlow, recorder: Recorder) -> None:
-        """The task was cancelled: by a client that left, a revoked key, or a shutdown."""
+        """The task was cancelled: by a client that left or does not read, a revoked key, or a shutdown."""
         task = asyncio.current_task()
-        if live.ended_by and task is not None:
+        if task is not None:
             task.uncancel()
-        if live.ended_by == "client_gone":
-            await recorder.close_quietly("client_gone", 499, "client_gone")
-            return
         why = live.ended_by or "shutting_down"
+        if why in ("client_gone", "client_too_slow"):
+            await recorder.close_quietly("client_gone" if why == "client_gone" else "error", 499, why)
+            call.abort()
+            return
         error = Unavailable(
             "this flow was ended by the operator", code=why, status=403 if why == "key_revoked" else 503
         )
         error.retry = why != "key_revoked"
         await recorder.close_quietly("error", error.status, why)
-        await self._refuse(call, error)
-        if not live.ended_by:
-            raise asyncio.CancelledError
+        try:
+            async with asyncio.timeout(LAST_WORD_S):
+                await self._refuse(call, error)
+        except TimeoutError:  # a client that does not read is not waited for
+            call.abort()
 
     async def _refuse(self, call: Call, error: HttpError) -> None:
         """An error before the answer began is an envelope; after that, the relay has already ended the stream."""

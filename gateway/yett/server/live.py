@@ -55,6 +55,11 @@ class LiveFlows:
             live.end(why)
         return len(hit)
 
+    def end_all(self, why: str) -> None:
+        """End every flow: the operator is in a hurry."""
+        for live in list(self._flows.values()):
+            live.end(why)
+
     def end_stuck(self, sending_before: float) -> None:
         """End flows whose client has not read since `sending_before` (monotonic seconds)."""
         for live in list(self._flows.values()):

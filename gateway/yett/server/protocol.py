@@ -149,6 +149,7 @@ class _Hardened(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        cast("dict[str, Any]", cycle.scope)["yett.abort"] = self.transport.abort
         super()._start_asgi_task(cycle, app)
 
     def _should_upgrade(self) -> bool:

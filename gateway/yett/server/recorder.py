@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from yett.audit import record
 from yett.errors import Unavailable
@@ -11,6 +11,7 @@ from yett.flow import Flow, Phase
 from yett.judge import Judged
 from yett.pipeline import Checked
 from yett.server.call import Call
+from yett.server.client import client_address
 from yett.server.core import Core
 from yett.verdict import Action, Decision
 
@@ -19,8 +20,7 @@ ACTIONS = tuple(action.name for action in sorted(Action))
 REQUEST, RESPONSE = Phase.REQUEST.value, Phase.RESPONSE.value
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """What the check of an answer, whole or streamed, came to."""
 
     decision: Decision
@@ -47,7 +47,7 @@ class Recorder:
         """Store the decision on the request. Raises Unavailable(audit_unavailable): then nothing may be forwarded."""
         flow, core, target = self._flow, self._core, self._flow.target
         action = ACTIONS[decision.action]
-        index = core.audit.append(
+        index = self._append(
             record.decided(
                 flow_id=flow.id,
                 trace_id=flow.trace.trace_id,
@@ -64,6 +64,7 @@ class Recorder:
                 findings=finding_rows(checked.judged, core.known.wording) if checked and checked.judged else [],
                 ledger=checked.ledger.summary(core.known) if checked else None,
                 degraded=[*core.registry.opened(), *(checked.degraded if checked else ())],
+                client=client_address(self._call.scope, core.trusted),
             )
         )
         self._decided = True
@@ -90,7 +91,7 @@ class Recorder:
             await self.decided(Decision(Action.DENY, frozenset((f"gate:{code}",)), revision=self._flow.revision))
         core, flow, answer = self._core, self._flow, self._answer or Answered(Decision())
         duration_ms = self._call.duration_ms()
-        index = core.audit.append(
+        index = self._append(
             record.completed(
                 flow_id=flow.id,
                 trace_id=flow.trace.trace_id,
@@ -110,6 +111,13 @@ class Recorder:
         self.outcome = outcome
         await core.audit.commit(index)
         core.metrics.completed(flow.dialect, outcome, duration_ms / 1000)
+
+    def _append(self, made: record.Record) -> int:
+        try:
+            return self._core.audit.append(made)
+        except Unavailable:
+            self._core.known.clear()  # what this record would have named is not in the log
+            raise
 
     async def close_quietly(self, outcome: str, status: int, code: str) -> None:
         """`completed` on a path that already ends in an error: an unavailable audit cannot make it worse."""

@@ -57,7 +57,7 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
 
 async def _live(call: Call, upstream: UpstreamResponse, codec: StreamCodec) -> None:
     async for events in _events(upstream):
-        out = b"".join([codec.feed(event) for event in events if not codec.done])
+        out = codec.feed_all(events)
         if out:
             await call.body(out, more=True)
         if codec.done:

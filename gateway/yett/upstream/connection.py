@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         "_response",
         "_sock",
         "_timer",
+        "_timer_s",
         "_transport",
         "_wrote_s",
         "idle_since_s",
@@ -76,7 +77,8 @@ class Connection(asyncio.Protocol):
         # asyncio gives an end without close_notify, which anybody on the way can send, as a clean end.
         self._reader = ResponseReader(allow_until_eof=not tls)
         self._response: HttpResponse | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # also runs on between two requests, which is cheaper
+        self._timer_s = 0.0
         self._paused = False
         self.idle_since_s = 0.0
         self.lost = False
@@ -110,7 +112,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
         self._began_s, self._wrote_s = began_s, self.loop.time()
-        self._arm(self._wrote_s)
+        if self._timer is None or self._timer_s > self._next_look(self._wrote_s):
+            self._stop_timer()
+            self._arm(self._wrote_s)
         while not response.status and response.error is None:
             await response.wait()
         if response.error is not None:
@@ -124,6 +128,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close an idle connection in an orderly way."""
+        self._stop_timer()
         self._transport.close()
 
     def taken(self, size: int) -> None:
@@ -180,13 +185,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Closed, by either side or by the network."""
         self.lost = True
+        self._stop_timer()
         self._fail(reset_error())
         self._on_lost(self)
 
     # --- inside ---
 
     def _finish(self, response: HttpResponse) -> None:
-        self._stop_timer()
         self._response = None
         response.finished = True
         # An answer before the whole request was written: the rest would be read as the next request.
@@ -194,7 +199,7 @@ class Connection(asyncio.Protocol):
             self.idle_since_s = self._heard_s
             self._on_idle(self)
         else:
-            self._transport.abort()
+            self.abort()
 
     def _fail(self, error: UpstreamError) -> None:
         response, self._response = self._response, None
@@ -221,11 +226,18 @@ class Connection(asyncio.Protocol):
             phase, name = self._heard_s + limits.idle_s, "idle"
         return (phase, name) if phase < total else (total, "total")
 
-    def _arm(self, now: float) -> None:
+    def _next_look(self, now: float) -> float:
         # Never further ahead than idle_s: the phase may change to idle before the timer fires.
-        self._timer = self.loop.call_at(min(self._due()[0], now + self._deadlines.idle_s), self._tick)
+        return min(self._due()[0], now + self._deadlines.idle_s)
+
+    def _arm(self, now: float) -> None:
+        self._timer_s = self._next_look(now)
+        self._timer = self.loop.call_at(self._timer_s, self._tick)
 
     def _tick(self) -> None:
+        self._timer = None
+        if self._response is None:
+            return  # idle: the next request arms it again
         now, (due, name) = self.loop.time(), self._due()
         if now >= due:
             self._fail(timeout_error(name))

@@ -42,7 +42,8 @@ def encode_head(method: str, prefix: str, path: str, headers: Headers, fixed: by
     if lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
         raise protocol_error("a header of the request contains CR, LF or NUL; nothing was sent")
     joined = b"\n".join([*names, b""])
-    if _NAMES.fullmatch(joined) is None or not RESERVED_HEADERS.isdisjoint(joined.lower().split(b"\n")):
+    lower = names if joined.islower() else joined.lower().split(b"\n")
+    if _NAMES.fullmatch(joined) is None or not RESERVED_HEADERS.isdisjoint(lower):
         raise protocol_error("a header of the request has a name that is not allowed; nothing was sent")
     size = b"content-length: %d\r\n" % length if length or method not in {"GET", "HEAD", "DELETE", "OPTIONS"} else b""
     return b"%b %b HTTP/1.1\r\n%b%b%b\r\n" % (method.encode(), (prefix + path).encode(), fixed, lines, size)

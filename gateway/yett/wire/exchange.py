@@ -80,6 +80,9 @@ class StreamCodec(Protocol):
     def feed(self, event: SseEvent) -> bytes:
         """Take one upstream event; return what may leave now (possibly empty)."""
 
+    def feed_all(self, events: Sequence[SseEvent]) -> bytes:
+        """`feed` events that arrived together, up to `done`: a codec may join what they add to one text."""
+
     def fail(self, error: JsonObject) -> bytes:
         """The stream broke (upstream, guard, audit): the terminal error event, never a clean end."""
 

@@ -12,9 +12,10 @@ from yett.wire.exchange import Answer, JsonObject
 from yett.wire.openai_body import blocked_head, choices_of, numbers_only, protocol_error
 from yett.wire.openai_chat_messages import MessageReader
 from yett.wire.openai_chat_words import KEYS, VALUES
-from yett.wire.walk import walk_any
+from yett.wire.walk import Walk, is_known
 
 _HEAD = frozenset({"choices", "model"})  # the model's name is replaced
+_FIXED = frozenset({"id", "system_fingerprint", "object", "service_tier"})  # an edited one would name another thing
 
 
 def read_answer(body: JsonObject) -> Answer:
@@ -32,14 +33,13 @@ def read_answer(body: JsonObject) -> Answer:
 
 
 def read_head(answer: Answer, body: JsonObject) -> None:
-    """The members beside the choices: ids are leaves that cannot be edited, usage is kept as the provider sent it."""
+    """The members beside the choices, which were read before: usage is kept, and ids are leaves nobody can edit."""
+    walk = Walk(Role.OTHER, answer.leaves, KEYS, VALUES)
     for key, value in body.items():
-        if key not in _HEAD:
-            editable = key not in {"id", "system_fingerprint", "object", "service_tier"}
-            walk_any(
-                {key: value}, "", Role.OTHER, answer.leaves, known_keys=KEYS, known_values=VALUES, editable=editable
-            )  # fmt: skip
-    usage, choices = body.get("usage"), choices_of(body)
+        if key not in _HEAD and not is_known(key, value, KEYS, VALUES):
+            walk.editable = key not in _FIXED
+            walk.members({key: value}, "")
+    usage, choices = body.get("usage"), body["choices"]
     answer.usage = usage if isinstance(usage, dict) else None
     finish = choices[0].get("finish_reason") if choices else None
     answer.finish = finish if isinstance(finish, str) else ""
@@ -86,5 +86,5 @@ def _read_choice(reader: MessageReader, choice: JsonObject, at: str) -> None:
         elif key == "logprobs" and isinstance(value, dict):  # repeats the message; finish_answer drops what does not
             for name in ("content", "refusal"):
                 reader.leaves += openai_logprobs.alternatives(value.get(name), f"{at}/logprobs/{name}")
-        elif key != "logprobs":
+        elif key != "logprobs" and not is_known(key, value, KEYS, VALUES):
             reader.other({key: value}, at, Role.ASSISTANT)

@@ -11,7 +11,7 @@ from yett.wire.exchange import Exchange, Fact, JsonObject
 from yett.wire.openai_body import as_list, as_object, as_text, bad, identity, is_token_ids, model_of, stream_of
 from yett.wire.openai_chat_messages import MessageReader
 from yett.wire.openai_chat_words import KEYS, VALUES
-from yett.wire.walk import NOTHING, walk_any, walk_schema
+from yett.wire.walk import NOTHING, is_known, walk_any, walk_schema
 
 NAME = "openai_chat"
 _TOOL_TYPE = re.compile("[a-z][a-z0-9_]{0,47}")  # it stands in errors, so it must not carry text
@@ -29,7 +29,7 @@ def read_request(body: JsonObject) -> Exchange:
         if reads is not None:
             if value is not None:
                 reads(exchange, reader, value, "/" + key)
-        elif key not in _SKIPPED:
+        elif key not in _SKIPPED and not is_known(key, value, KEYS, VALUES):
             reader.other({key: value}, "", Role.OTHER)
     return exchange
 

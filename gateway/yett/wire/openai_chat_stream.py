@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from yett.wire import openai_logprobs, pointer
+from yett.flow import Leaf
+from yett.wire import openai_logprobs, pointer, strictjson
 from yett.wire.exchange import JsonObject
 from yett.wire.guard import Blocked, Guard, Released
 from yett.wire.openai_body import protocol_error
 from yett.wire.openai_chat_calls import PendingCalls
 from yett.wire.openai_chat_messages import MessageReader, is_payload
 from yett.wire.openai_chat_words import KEYS, VALUES
+from yett.wire.openai_deltas import DeltaForm, DeltaForms
 from yett.wire.openai_stream import Choice, OpenAiStream, StreamedText
+from yett.wire.sse import SseEvent, encode
 
 _CHOICE = frozenset({"index", "delta", "logprobs", "finish_reason"})
 _TRANSCRIPT = "audio/transcript"
@@ -74,6 +77,59 @@ class ChatStream(OpenAiStream):
     def __init__(self, model: str, guard: Guard, *, wants_usage: bool) -> None:
         super().__init__(model, guard, wants_usage=wants_usage)
         self._calls: dict[int, _Calls] = {}
+        self._forms = DeltaForms()
+        self._gathered: list[str] = []  # texts that came one after the other in events of one form
+        self._gathered_form: DeltaForm | None = None
+
+    # Deltas of the known forms
+
+    def _gather(self, event: SseEvent) -> bool:
+        if event.event or self._waiting is not None or self._edits:
+            return False
+        form = self._forms.read(event.data)
+        if form is None:
+            return False
+        if form is not self._gathered_form:
+            self._say_gathered()
+            state = self._choices[form.index]
+            if state.finished or state.texts[form.name].logprobs is not None:
+                return False
+            self._gathered_form = form
+        self._gathered.append(form.text)
+        return True
+
+    def _say_gathered(self) -> None:
+        form, text = self._gathered_form, "".join(self._gathered)
+        if form is None:
+            return
+        self._gathered_form = None
+        self._gathered.clear()
+        try:
+            released, _ = self._choices[form.index].texts[form.name].feed(text)
+        except Blocked as blocked:
+            if blocked.released.text:
+                self._out.append(form.event(blocked.released.text))
+            raise
+        if released.text:
+            self._out.append(form.event(released.text))
+
+    def _pass_on(self, event: SseEvent, body: JsonObject, leaves: list[Leaf], fresh: list[Leaf]) -> None:
+        form = self._forms.find(event.data, body)
+        super()._pass_on(event, body, leaves, fresh)
+        if form is not None and not self._edits:
+            self._learn(form)
+
+    def _learn(self, form: DeltaForm) -> None:
+        """Write the probe's chunk as `_chunk` would, and use the form from now on."""
+        body = form.body
+        choice = body["choices"][0]
+        part = _Part({name: value for name, value in choice.items() if name not in _CHOICE})
+        part.delta = choice["delta"]
+        if not self._wants_usage:
+            body.pop("usage", None)
+        self._name(body)
+        body["choices"] = [part.choice(form.index, logprobs="logprobs" in choice)]
+        self._forms.keep(form, encode(strictjson.dumps(body)))
 
     def _read_choice(self, choice: JsonObject, state: Choice, parts: list[JsonObject]) -> None:
         delta, finish = choice.get("delta"), choice.get("finish_reason")

@@ -7,7 +7,7 @@ delta. What the codec does not know it keeps, with all that follows, until the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from yett.errors import RequestError, UpstreamError
@@ -145,6 +145,10 @@ class ResponsesStream(EventChannels):
         except RequestError as error:  # what refuses a client's JSON refuses a provider's
             raise UpstreamError(error.message, code="upstream_protocol", pointer=error.pointer) from None
         return b"" if self._keeping and not (self.done or self._ended) else self.take()
+
+    def feed_all(self, events: Sequence[SseEvent]) -> bytes:
+        """`feed` events that arrived together."""
+        return b"".join([self.feed(event) for event in events])
 
     def fail(self, error: JsonObject) -> bytes:
         """The terminal error event, also in place of a `tail` that may not leave; nothing after an error event."""

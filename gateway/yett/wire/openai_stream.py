@@ -105,10 +105,18 @@ class OpenAiStream:
 
     def feed(self, event: SseEvent) -> bytes:
         """Take one upstream event; return what may leave now. Raises UpstreamError on a malformed one."""
-        if self.done or self._failed:
-            return b""
+        return self.feed_all((event,))
+
+    def feed_all(self, events: Sequence[SseEvent]) -> bytes:
+        """`feed` events that came together; what they add to one text is checked and sent as one."""
         try:
-            self._take(event)
+            for event in events:
+                if self.done or self._failed:
+                    break
+                if not self._gather(event):
+                    self._say_gathered()
+                    self._take(event)
+            self._say_gathered()
         except Blocked as blocked:
             self._block(blocked.message)
         except RequestError as error:  # what refuses a client's JSON refuses a provider's
@@ -129,6 +137,14 @@ class OpenAiStream:
     def _read_choice(self, choice: JsonObject, state: Choice, parts: list[JsonObject]) -> None:
         """Append to `parts` the choices of chunks that may leave now. On Blocked, what was released is in `parts`."""
         raise NotImplementedError
+
+    def _gather(self, event: SseEvent) -> bool:
+        """Whether `event` was put aside, to be said together with those that follow it."""
+        del event
+        return False
+
+    def _say_gathered(self) -> None:
+        """Feed what was put aside. Raises Blocked."""
 
     def _unruled(self, choice: JsonObject) -> JsonObject:
         """The members of a choice that `_read_choice` does not take apart: they are checked here."""
@@ -163,8 +179,13 @@ class OpenAiStream:
                 self.unknown_events += 1
                 self._wait(event, body)
             else:
-                self._check(body, leaves, fresh)
-                self._chunk(body, keep=bool(fresh))
+                self._pass_on(event, body, leaves, fresh)
+
+    def _pass_on(self, event: SseEvent, body: JsonObject, leaves: list[Leaf], fresh: list[Leaf]) -> None:
+        """Check and send on the chunk `body` of `event`; of its `leaves`, `fresh` are new."""
+        del event
+        self._check(body, leaves, fresh)
+        self._chunk(body, keep=bool(fresh))
 
     def _is_chunk(self, name: str, body: object) -> bool:
         if name not in {"", "message"} or not isinstance(body, dict):

@@ -99,6 +99,10 @@ class PassthroughStream:
             return self._end(b"")
         return b""
 
+    def feed_all(self, events: Sequence[SseEvent]) -> bytes:
+        """`feed` events that arrived together."""
+        return b"".join([self.feed(event) for event in events])
+
     def fail(self, error: JsonObject) -> bytes:
         """The terminal error event; nothing of the stream has left."""
         self._failed = True

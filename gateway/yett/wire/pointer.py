@@ -36,6 +36,8 @@ def apply(body: Any, edits: Mapping[str, Sequence[Edit]]) -> list[str]:  # JSON 
     An edit that finds no string at its place raises `Unavailable(guard_failed)`: text that was to be changed would
     otherwise leave unchanged. Member names are never edited.
     """
+    if not edits:
+        return []
     plain: list[str] = []
     nested: dict[str, dict[str, Sequence[Edit]]] = {}
     for pointer, group in edits.items():

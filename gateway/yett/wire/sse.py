@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from yett.errors import UpstreamError
 
@@ -10,8 +10,7 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 _LF = 0x0A
 
 
-@dataclass(frozen=True, slots=True)
-class SseEvent:
+class SseEvent(NamedTuple):  # made in a third of a frozen dataclass's time, and a stream has thousands
     """One dispatched event; `data` has its lines joined by LF. `event` is empty where the stream named none."""
 
     data: bytes
@@ -36,10 +35,9 @@ class SseDecoder:
         if self._skip_lf or b"\r" in chunk:
             chunk = self._with_line_feeds(chunk)
         buffer = self._buffer
-        if not buffer and chunk.startswith(b"data: ") and chunk.find(b"\n") == len(chunk) - 2 and chunk[-1] == _LF:
-            self._started = True  # one whole one-line event: what providers mostly send
-            self._check_size(len(chunk))
-            return [SseEvent(chunk[6:-2])]
+        if not buffer and chunk.startswith(b"data: ") and chunk.endswith(b"\n\n"):
+            self._started = True  # whole events: what providers mostly send
+            return self._whole(chunk)
         buffer += chunk
         if not self._started:
             self._drop_bom()
@@ -58,6 +56,15 @@ class SseDecoder:
         self._scanned = len(buffer)
         self._check_size(self._scanned)
         return events
+
+    def _whole(self, chunk: bytes) -> list[SseEvent]:
+        """The events of a chunk that begins and ends with one."""
+        plain = chunk[6:-2].split(b"\n\ndata: ")
+        if chunk.count(b"\n") == 2 * len(plain) and len(chunk) <= self._max_event_bytes:
+            return [SseEvent(data) for data in plain]  # one line each
+        blocks = chunk[:-2].split(b"\n\n")
+        self._check_size(max(map(len, blocks)))
+        return [event for event in map(_parse, blocks) if event is not None]
 
     def finish(self) -> None:
         """The stream has ended. Raises UpstreamError `upstream_protocol` if it ended inside an event."""

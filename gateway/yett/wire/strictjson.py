@@ -78,9 +78,11 @@ def _without_escapes(data: bytes) -> bytes:
 
 def _count_quotes(data: bytes) -> int:
     """How many quotes of valid JSON begin or end a string."""
+    if b"\\" not in data:  # one byte is looked for many times faster than two
+        return data.count(b'"')
     if b"\\\\" in data:
         return _without_escapes(data).count(b'"')
-    return data.count(b'"') - (data.count(b'\\"') if b"\\" in data else 0)
+    return data.count(b'"') - data.count(b'\\"')
 
 
 def _skeleton(data: bytes) -> bytes:

@@ -82,6 +82,11 @@ class ScanView:
         self.text_length = 0
         self.view_length = 0
 
+    @property
+    def plain(self) -> bool:
+        """Whether positions of the view are those of the text."""
+        return len(self._views) == 1 and self._views == self._texts
+
     def add(self, text: str) -> str:
         """Take the next piece of the text; return its view."""
         if text.isascii() or folding().touched.search(text) is None:
@@ -97,7 +102,7 @@ class ScanView:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The (non-empty) view span in positions of the text: invisible characters inside belong to it."""
-        if len(self._views) == 1 and self._views == self._texts:
+        if self.plain:
             return start, end
         return self.origin(start), self.origin(end - 1) + 1
 

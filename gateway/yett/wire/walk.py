@@ -63,9 +63,12 @@ class Walk:
 
     def members(self, value: dict[str, Any], pointer: str) -> None:
         """Append the leaves of the members of an object that stands at `pointer`, their names too."""
+        known_keys = self.known_keys
         for name, member in value.items():
+            if name in known_keys and (member is None or _is_small(member)):
+                continue
             at = f"{pointer}/{escape(name)}"
-            if name not in self.known_keys and name:
+            if name not in known_keys and name:
                 self._add(at, name, "key", False)
             if member is not None and member.__class__ is not bool:
                 self.visit(member, at, name)
@@ -82,6 +85,11 @@ class Walk:
         self.out.append(Leaf(pointer, text, self.role, part, "", self.format, editable, self.newest))
 
 
+def _is_small(value: object) -> bool:
+    """Whether `value` is a number too short to be a leaf anywhere, or true or false."""
+    return isinstance(value, int) and -_LONG_NUMBER < value < _LONG_NUMBER
+
+
 def is_known(key: str, value: object, known_keys: AbstractSet[str], known_values: AbstractSet[str]) -> bool:
     """Whether a member has no leaf at all: the quick answer for the many that hold a setting or a word of the API."""
     if key not in known_keys:
@@ -91,7 +99,7 @@ def is_known(key: str, value: object, known_keys: AbstractSet[str], known_values
     if isinstance(value, float):
         return -_SETTING_LIMIT < value < _SETTING_LIMIT
     if isinstance(value, int):  # true and false too
-        return -_LONG_NUMBER < value < _LONG_NUMBER
+        return -_LONG_NUMBER < value < _LONG_NUMBER or key in _CLOCK_KEYS
     return value is None
 
 

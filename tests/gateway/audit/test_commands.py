@@ -15,6 +15,7 @@ from yett.audit import commands
 from yett.audit.checkpoint import split_notes
 from yett.audit.commands import clean, ends, last, make_audit_app, new_records, one_line, pretty
 from yett.audit.record import finding
+from yett.cli import make_app
 from yett.errors import EXIT_CONFIG
 
 
@@ -166,7 +167,36 @@ def test_the_folder_comes_from_the_config(audit: Path, tmp_path: Path, monkeypat
 def test_a_config_without_a_folder_means_the_default(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
-    assert commands.audit_dir(None, path) == commands.DEFAULT_DIR
+    assert commands.audit_dir(None, path, tmp_path) == tmp_path / commands.DEFAULT_DIR
+
+
+def test_the_config_may_hold_references_whose_variables_are_not_set(
+    audit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`{api_key: ${VAR}}` is not YAML as it stands, and an auditor does not have the provider's key."""
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    config = tmp_path / "gateway.yaml"
+    config.write_text("audit: {dir: audit}\nproviders:\n  openai: {kind: openai, api_key: ${NO_SUCH_KEY}}\n")
+    monkeypatch.chdir(tmp_path)
+    for arguments in (("verify",), ("show", f"{3:032x}"), ("tail",)):
+        assert run(*arguments, "--config", config).exit_code == 0
+    config.write_text("audit: {dir: '${NO_SUCH_KEY}'}\n")
+    result = run("verify", "--config", config)
+    assert (result.exit_code, "gateway.yaml:1" in result.output) == (EXIT_CONFIG, True)
+    assert commands.audit_dir(None, config, tmp_path, {"NO_SUCH_KEY": "audit"}) == audit
+
+
+def test_the_config_and_its_folder_stand_in_the_root(
+    audit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (tmp_path / "gateway.yaml").write_text("audit: {dir: audit}\n")
+    assert run("verify", "--config", "gateway.yaml").exit_code == EXIT_CONFIG
+    assert run("verify", "--config", "gateway.yaml", "--root", tmp_path).exit_code == 0
+    whole = CliRunner().invoke(make_app(), ["--root", str(tmp_path), "audit", "verify", "--config", "gateway.yaml"])
+    assert whole.exit_code == 0
 
 
 def test_nothing_that_a_caller_wrote_reaches_the_terminal_raw() -> None:

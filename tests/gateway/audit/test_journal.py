@@ -63,6 +63,12 @@ def test_a_record_cannot_stamp_itself(journal: Journal, name: str) -> None:
         journal.write({"kind": "event", name: 1})
 
 
+def test_a_record_without_fields_is_refused(journal: Journal, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        journal.write({})
+    assert lines(tmp_path) == []
+
+
 UNWRITABLE = {
     "bytes": {"x": b"1"},
     "object": {"x": object()},

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from helpers.audit import a_decided
 from yett.audit import record
-from yett.audit.record import Ledger, clip, completed, event, finding, principal, safe_pointer
+from yett.audit.record import (
+    MAX_POINTER,
+    Ledger,
+    Pointers,
+    Wording,
+    clip,
+    completed,
+    event,
+    finding,
+    principal,
+    safe_pointer,
+)
 
 
 def test_a_decided_record_says_who_what_and_why() -> None:
@@ -119,3 +130,37 @@ def test_an_event_carries_plain_facts_only() -> None:
     assert (out["kind"], out["name"], out["ok"]) == ("event", "reload", True)
     assert (out["files"], out["none"]) == (["a.yaml"], None)
     assert json.loads(json.dumps(out))["nested"] == {"a": {"b": {}}}
+
+
+@pytest.mark.parametrize("pointer", [pointer for pointer, _ in POINTERS] + ["/" + "x/" * MAX_POINTER])
+def test_a_remembered_pointer_is_the_safe_one(pointer: str) -> None:
+    pointers = Pointers()
+    assert [pointers[pointer], pointers[pointer]] == [safe_pointer(pointer)] * 2
+
+
+def test_what_the_wording_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MAX_WORDED", 3)
+    wording = Wording()
+    for n in range(10):
+        pointer = f"/messages/{n}/content"
+        assert wording.pointers[pointer] == pointer
+        row = wording.finding("pii.email", pointer, 0.98765, "pii", "REDACT", "a")
+        assert row == finding("pii.email", pointer, 0.98765, "pii", "REDACT", "a")
+        assert wording.finding("pii.email", pointer, 0.98765, "pii", "REDACT", "a") is row
+        assert (len(wording.pointers) <= 3, len(wording._findings) <= 3) == (True, True)
+    long = "/" + "x" * MAX_POINTER
+    assert (wording.pointers[long], long in wording.pointers) == (safe_pointer(long), False)
+    assert wording.finding("c", long, 1, "d", "DENY", "r") is not wording.finding("c", long, 1, "d", "DENY", "r")
+
+
+def test_findings_that_differ_in_anything_are_worded_apart() -> None:
+    wording, facts = Wording(), ("pii.email", "/a", 0.5, "pii", "REDACT", "r")
+    other = ("pii.phone", "/b", 0.6, "own", "DENY", "s")
+    variants = [(*facts[:at], other[at], *facts[at + 1 :]) for at in range(len(facts))]
+    for one in [facts, *variants]:
+        assert wording.finding(*one) == finding(*one)  # type: ignore[arg-type]  # a row of words and a number
+
+
+def test_a_worded_ledger_is_written_as_it_is_and_capped_too() -> None:
+    rows = [("/a", f"{n:032x}", "all") for n in range(record.MAX_LEAVES + 3)]
+    assert Ledger(rows, 2, "ab", worded=True).to_record() == Ledger(rows, 2, "ab").to_record()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from helpers.audit import BROKEN, NO_SPACE, Faults, a_completed, a_decided, lines_of, open_log
 from yett.audit.checkpoint import parse_vkey, split_notes
 from yett.audit.log import leaf_hash, root_of
-from yett.audit.sink import STALL_S, AuditLog
+from yett.audit.sink import STALL_S, WINDOW_S, AuditLog
 from yett.audit.verify import verify
 from yett.errors import ConfigError, Unavailable
 
@@ -77,6 +78,31 @@ def test_group_syncs_by_itself_soon_after_a_write(opened, faults: Faults) -> Non
     log.append(a_decided(1))
     until(lambda: len(faults.syncs) > before)
     assert log.size == 2
+
+
+def test_a_busy_log_is_synced_again_and_again_but_not_for_each_record(opened, faults: Faults) -> None:
+    log = opened(durability="group", checkpoint_records=1 << 20)
+    wakes: list[bool] = []
+    really = log._wake.set
+    log._wake.set = lambda: (wakes.append(True), really())[1]
+    before, started = len(faults.syncs), time.monotonic()
+    records = 0
+    while len(faults.syncs) - before < 8:
+        log.append(a_decided(records))
+        records += 1
+    syncs, took_s = len(faults.syncs) - before, time.monotonic() - started
+    assert syncs <= took_s / WINDOW_S["group"] + 2
+    assert (records > syncs, len(wakes) < syncs) == (True, True)
+
+
+def test_a_log_that_has_fallen_asleep_wakes_for_the_next_record(opened, faults: Faults) -> None:
+    log = opened(durability="group")
+    for flow in range(3):
+        until(lambda: log._asleep)
+        before = len(faults.syncs)
+        log.append(a_decided(flow))
+        until(lambda before=before: len(faults.syncs) > before)
+    assert log.size == 4
 
 
 async def test_group_and_os_do_not_wait_for_the_disk(opened, faults: Faults) -> None:
