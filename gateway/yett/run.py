@@ -27,7 +27,7 @@ BACKLOG = 2048
 GC_OBJECTS = 20_000
 SWITCH_S = 0.0005
 DRAIN_S = 20
-NOTICE_S = 0.2  # how long /readyz says 503 before connections are refused
+NOTICE_S = 1.0  # how long /readyz says 503 before connections are refused: balancers must have time to look
 
 Announce = Callable[[Settings, str, str], None]
 

@@ -105,6 +105,8 @@ def refuses_connections(url):
         get(f"{url}/livez")
     except ConnectionRefusedError:
         return True
+    except ConnectionError:  # taken from the backlog in the moment the listener closed
+        return False
     return False
 
 
