@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from yett.audit import record
 from yett.errors import HttpError, RequestError, UpstreamError
@@ -11,6 +11,7 @@ from yett.flow import Flow, Leaf, Phase, Principal, Role
 from yett.ledger import Ledger
 from yett.pipeline import Checked
 from yett.server import relay
+from yett.server.admitted import Admitted
 from yett.server.call import JSON_TYPE, Call
 from yett.server.core import Core
 from yett.server.recorder import Answered
@@ -19,9 +20,6 @@ from yett.upstream.transport import UpstreamResponse
 from yett.verdict import Decision, apply_edits
 from yett.wire import pointer, strictjson
 from yett.wire.headers import to_client
-
-if TYPE_CHECKING:
-    from yett.server.endpoints import Admitted
 
 HELD_TTL_S = 30 * 24 * 3600.0
 PASSED_STATUS = frozenset({400, 404, 409, 413, 422, 429})

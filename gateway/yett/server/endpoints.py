@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import structlog
 
@@ -13,6 +12,7 @@ from yett.flow import Flow, Ids, Phase, Principal, Target
 from yett.pipeline import Checked
 from yett.policy.snapshot import PolicySnapshot
 from yett.server import answers, listing
+from yett.server.admitted import Admitted
 from yett.server.call import Call
 from yett.server.core import Core
 from yett.server.cors import cors_headers, preflight
@@ -30,20 +30,6 @@ from yett.wire.exchange import Exchange, JsonObject
 
 log = structlog.get_logger("yett.server")
 LAST_WORD_S = 1.0
-
-
-@dataclass(slots=True)
-class Admitted:
-    """A request that passed the gate: what was read, what was decided, and the policy pinned to it."""
-
-    flow: Flow
-    route: Route
-    policy: PolicySnapshot
-    recorder: Recorder
-    body: JsonObject
-    exchange: Exchange
-    target: Target
-    raw: bytes | None = None  # the body as it came, where it passes as it is
 
 
 class DataPlane:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from yett.errors import UpstreamError
 from yett.flow import Leaf, Phase, Role
 from yett.server import answers
+from yett.server.admitted import Admitted
 from yett.server.call import SSE_TYPE, Call
 from yett.server.core import Core
 from yett.server.recorder import Answered
@@ -19,9 +19,6 @@ from yett.verdict import Decision, Edit, combine
 from yett.wire.exchange import StreamCodec
 from yett.wire.guard import Blocked, Released
 from yett.wire.sse import SseDecoder, SseEvent
-
-if TYPE_CHECKING:
-    from yett.server.endpoints import Admitted
 
 KEEP_ALIVE_S = 15.0
 DRAIN_S = 0.05
