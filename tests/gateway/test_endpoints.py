@@ -532,3 +532,63 @@ async def test_bodies_and_answers_that_are_not_json_need_their_type_named(tmp_pa
         assert gate.records("decided")[0]["ledger"]["new"][0][2] == "opaque"
         other = await gate.call("/v1/audio/x", b"\x00raw", headers={"content-type": "application/zip"})
         assert (other.status, other.code) == (415, "content_type_unsupported")
+
+
+async def test_a_model_name_that_is_a_secret_is_neither_repeated_nor_recorded(tmp_path):
+    async with harness(tmp_path) as gate:
+        reply = await gate.call(
+            "/v1/chat/completions", {"model": SECRET, "messages": [{"role": "user", "content": "x"}]}
+        )
+        assert (reply.status, reply.code) == (404, "model_not_found")
+        assert SECRET.encode() not in reply.body
+        assert SECRET not in json.dumps(gate.records())
+
+
+async def test_a_model_name_under_the_star_is_a_text_like_any_other(tmp_path):
+    models = {"*": {"targets": [{"provider": "up", "model": "*"}]}}
+    async with harness(tmp_path, settings={"models": models}) as gate:
+        reply = await gate.call(
+            "/v1/chat/completions", {"model": SECRET, "messages": [{"role": "user", "content": "x"}]}
+        )
+        assert (reply.status, reply.code) == (400, "guardrail_blocked")
+        assert gate.upstream.requests == []
+        assert SECRET not in json.dumps(gate.records())
+        assert (await gate.call("/v1/chat/completions", {"model": "any", "messages": []})).status == 200
+        assert gate.records("decided")[-1]["model"] == "any"
+
+
+@pytest.mark.parametrize(
+    "scripted",
+    [
+        pytest.param(sse(*chat_chunks("x")), id="a stream that was not asked for"),
+        pytest.param(Scripted([b"{}"], 500), id="a failure"),
+        pytest.param(chat_answer(), id="success"),
+    ],
+)
+async def test_every_answer_is_closed(tmp_path, scripted):
+    async with harness(tmp_path, lambda request: scripted) as gate:
+        await gate.chat("hi")
+        assert scripted.closed
+
+
+async def test_an_answer_of_the_wrong_kind_for_its_dialect_is_closed_too(tmp_path):
+    scripted = sse({"object": "x"})
+    async with harness(tmp_path, lambda request: scripted) as gate:
+        reply = await gate.call("/v1/embeddings", {"model": "m", "input": "x"})
+        assert reply.status in (200, 502)
+        assert scripted.closed
+        assert [r["outcome"] for r in gate.records("completed")] == ["error"]
+
+
+async def test_json_is_scanned_even_where_its_type_is_named(tmp_path):
+    settings = {"passthrough": "allow", "passthrough_types": ["application/json"]}
+    answer = Scripted([json.dumps({"note": SECRET}).encode()])
+    async with harness(tmp_path, lambda request: answer, settings=settings) as gate:
+        reply = await gate.call("/v1/notes", {"a": "b"})
+        assert SECRET.encode() not in reply.body
+
+
+async def test_a_providers_error_code_is_a_plain_word_or_none(tmp_path):
+    said = {"error": {"message": "no", "code": SECRET}}
+    async with harness(tmp_path, lambda request: Scripted([json.dumps(said).encode()], 400)) as gate:
+        assert (await gate.chat("hi")).code == "provider_error"

@@ -88,6 +88,18 @@ async def test_a_check_of_the_answer_blocks_a_stream_before_a_word_leaves(tmp_pa
         assert any(c["finish_reason"] == "content_filter" for e in got.events[:-1] for c in e["choices"])
         assert got.events[-1] == "[DONE]"
         assert gate.records("completed")[0]["outcome"] == "blocked"
+        assert [found["code"] for found in gate.records("completed")[0]["findings"]] == ["my.bomb"]
+
+
+async def test_a_denied_stream_without_a_word_is_no_success(tmp_path, plugin):
+    def check_response(self, flow):
+        return [Finding("my.never", "/choices/0", default=Action.DENY)]
+
+    settings = plugin(check_response=check_response)
+    async with harness(tmp_path, lambda r: sse(*chat_chunks()), settings=settings) as gate:
+        got = await gate.chat("hi", stream=True)
+        assert "[DONE]" not in got.events or b"content_filter" in got.body
+        assert gate.records("completed")[0]["outcome"] != "ok"
 
 
 async def test_an_innocent_stream_passes_the_check_unchanged(tmp_path, plugin):

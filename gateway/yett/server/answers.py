@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from yett.server.admitted import Admitted
 from yett.server.call import JSON_TYPE, Call
 from yett.server.core import Core
 from yett.server.recorder import Answered
+from yett.server.routes import PASSTHROUGH
 from yett.stream_guard import block_message
 from yett.upstream.transport import UpstreamResponse
 from yett.verdict import Decision, apply_edits
@@ -22,22 +24,23 @@ from yett.wire import pointer, strictjson
 from yett.wire.headers import to_client
 
 HELD_TTL_S = 30 * 24 * 3600.0
+_PLAIN_CODE = re.compile(r"[a-z][a-z_]{0,63}")  # no digits: a code is not scanned, so it cannot be anything else
 PASSED_STATUS = frozenset({400, 404, 409, 413, 422, 429})
 
 
 async def answer(core: Core, call: Call, admitted: Admitted, upstream: UpstreamResponse) -> None:
     """Bring the provider's answer to the client, checked. Raises HttpError before the first byte has left."""
     if upstream.status >= 300:
-        raise await _provider_error(core, call, admitted, upstream)
+        raise await _provider_error(core, admitted, upstream)
     content_type = dict(upstream.headers).get(b"content-type", b"").partition(b";")[0].strip().lower()
     if content_type == b"text/event-stream":
         await relay.relay(core, call, admitted, upstream)
         return
-    if admitted.route.path == "" and content_type.decode("latin-1") in core.settings.passthrough_types:
+    named = content_type.decode("latin-1") in core.settings.passthrough_types
+    if named and admitted.route is PASSTHROUGH and content_type != b"application/json":  # JSON is always scanned
         await _opaque(call, admitted, upstream, content_type)
         return
     if admitted.flow.stream:
-        await upstream.aclose()
         raise UpstreamError("the provider did not stream though it was asked to", code="upstream_protocol")
     await _whole(core, call, admitted, upstream)
 
@@ -96,15 +99,12 @@ def _name_model(body: dict[str, Any], model: str) -> None:
         body["model"] = model
 
 
-async def _provider_error(core: Core, call: Call, admitted: Admitted, upstream: UpstreamResponse) -> HttpError:
+async def _provider_error(core: Core, admitted: Admitted, upstream: UpstreamResponse) -> HttpError:
     """The client's error for the provider's: status kept where the client can act on it, message checked."""
-    del call
     status = upstream.status
     if status in (401, 403):
-        await upstream.aclose()
         return UpstreamError("the provider refused this gateway's credentials", code="provider_auth", status=502)
     if status not in PASSED_STATUS:
-        await upstream.aclose()
         return UpstreamError(f"the provider answered with status {status}", code="upstream_error", status=502)
     message, code = _error_words(await upstream.read())
     message = await _checked_message(core, admitted, message)
@@ -123,8 +123,7 @@ def _error_words(raw: bytes) -> tuple[str, str]:
         message, code = said["message"], said.get("code")
     except (RequestError, KeyError, TypeError, AttributeError):
         return "the provider refused the request without saying why", "provider_error"
-    plain_code = isinstance(code, str) and len(code) <= 64 and code.replace("_", "").isalnum()
-    return str(message)[:4096], code if plain_code else "provider_error"
+    return str(message)[:4096], code if isinstance(code, str) and _PLAIN_CODE.fullmatch(code) else "provider_error"
 
 
 async def _checked_message(core: Core, admitted: Admitted, message: str) -> str:

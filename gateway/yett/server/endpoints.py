@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from yett.errors import Denied, HttpError, RequestError, Unavailable
-from yett.flow import Flow, Ids, Phase, Principal, Target
+from yett.flow import Flow, Ids, Leaf, Phase, Principal, Role, Target
 from yett.pipeline import Checked
 from yett.policy.snapshot import PolicySnapshot
 from yett.server import answers, listing
@@ -109,7 +109,10 @@ class DataPlane:
             admitted = await self._admit(call, route, flow, policy, recorder)
             body = strictjson.dumps(admitted.body) if admitted.raw is None else admitted.raw
             upstream = await forward(core, call, flow, admitted.target, route.path, body)
-            await answers.answer(core, call, admitted, upstream)
+            try:
+                await answers.answer(core, call, admitted, upstream)
+            finally:
+                await upstream.aclose()  # whatever happened: an answer that is not whole cancels the provider's call
         except asyncio.CancelledError:
             await self._cancelled(call, live, recorder)
         except ClientGone:
@@ -138,6 +141,8 @@ class DataPlane:
             raise RequestError("the body has more texts than limits.max_leaves", status=413, code="too_many_texts")
         flow.model, flow.stream = exchange.model, exchange.stream
         targets = self._targets(flow, policy)
+        if flow.model not in core.models:  # a name that only "*" stands for is the caller's own text
+            exchange.leaves.append(Leaf("/model", flow.model, Role.OTHER, editable=False, newest=True))
         await self._refuse_facts(flow, exchange, policy)
         flow.tools, flow.tool_calls, flow.tool_results = exchange.tools, exchange.tool_calls, exchange.tool_results
         flow.target = target = await self._select(flow, targets)
@@ -179,13 +184,15 @@ class DataPlane:
         if targets is None and "*" in models:
             targets = tuple(Target(t.provider, flow.model if t.model == "*" else t.model) for t in models["*"])
         if targets is None and flow.dialect == MODERATIONS.dialect.name:
+            flow.model = ""
             message = "no configured model answers moderations: add the model to `models` in the configuration"
             raise RequestError(message, status=501, code="moderations_not_configured", pointer="/model")
         if targets is None:
-            raise listing.unknown_model(self.core, flow.principal, policy, flow.model)
+            asked, flow.model = flow.model, ""  # not one of our words: it is neither recorded nor repeated
+            raise listing.unknown_model(self.core, flow.principal, policy, asked)
         if not policy.rbac.allowed(flow.principal, f"model:{flow.model}", "use"):
             raise Denied(
-                f"this key may not use the model {flow.model!r}",
+                "this key may not use this model",
                 status=403,
                 code="model_forbidden",
                 pointer="/model",

@@ -39,9 +39,7 @@ def unknown_model(core: Core, principal: Principal, policy: PolicySnapshot, name
     """404 with the nearest names among those this principal may use."""
     near = difflib.get_close_matches(name, _permitted(core, principal, policy), n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    return RequestError(
-        f"the model {name[:80]!r} does not exist{hint}", status=404, code="model_not_found", pointer="/model"
-    )
+    return RequestError(f"this model does not exist here{hint}", status=404, code="model_not_found", pointer="/model")
 
 
 def _permitted(core: Core, principal: Principal, policy: PolicySnapshot) -> list[str]:

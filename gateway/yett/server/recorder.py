@@ -47,14 +47,15 @@ class Recorder:
         """Store the decision on the request. Raises Unavailable(audit_unavailable): then nothing may be forwarded."""
         flow, core, target = self._flow, self._core, self._flow.target
         action = ACTIONS[decision.action]
+        plain = flow.model in core.models or _is_clean(checked, "/model")
         index = self._append(
             record.decided(
                 flow_id=flow.id,
                 trace_id=flow.trace.trace_id,
                 principal=core.principal_record(flow.principal),
                 dialect=flow.dialect,
-                model=flow.model,
-                target=f"{target.provider}/{target.model}" if target else "",
+                model=flow.model if plain else "*",
+                target=f"{target.provider}/{target.model if plain else '*'}" if target else "",
                 stream=flow.stream,
                 phase=REQUEST,
                 action=action,
@@ -127,6 +128,11 @@ class Recorder:
             self.closed = True
             self.outcome = outcome
             self._core.metrics.audit_failed()
+
+
+def _is_clean(checked: Checked | None, pointer: str) -> bool:
+    """Whether the text at `pointer` was scanned and nothing was found: a caller's own word may then be written down."""
+    return checked is not None and all(one.finding.pointer != pointer for one in checked.judged)
 
 
 def finding_rows(judged: Iterable[Judged], wording: record.Wording) -> list[record.Record]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from yett.errors import UpstreamError
+from yett.errors import Unavailable, UpstreamError
 from yett.flow import Leaf, Phase, Role
 from yett.server import answers
 from yett.server.admitted import Admitted
@@ -92,6 +92,9 @@ async def _held(
             admitted.body, admitted.flow.model, _Closed(block_message(checked.decision))
         )
         out = [codec.feed(event) for event in events if not codec.done]
+        if codec.blocked is None:  # nothing in it could be blocked, and it is denied all the same
+            raise Unavailable("the answer was denied by a check", code="guard_failed")
+    guard.judged.extend(checked.judged)
     await call.body(b"".join(out), more=True)
     return codec, checked.decision
 
