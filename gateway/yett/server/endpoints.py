@@ -76,7 +76,7 @@ class DataPlane:
             raise RequestError(f"use POST for {path}", status=405, code="method_not_allowed")
         if route is PASSTHROUGH and self.core.settings.passthrough == "deny":
             raise Denied(
-                f"{path[:80]} is not served here; the setting passthrough: deny refuses it",
+                "this path is not served here; the setting passthrough: deny refuses it",
                 status=403,
                 code="passthrough_denied",
             )
