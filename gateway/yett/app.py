@@ -24,6 +24,7 @@ from yett.audit import record
 from yett.audit.content import ContentStore
 from yett.audit.sink import AuditLog
 from yett.auth import KeySource
+from yett.callables import CallableScans
 from yett.config import Provider as ProviderSettings
 from yett.config import Settings
 from yett.errors import ConfigError, HttpError
@@ -78,7 +79,7 @@ class Gateway:
                 "gateway_started",
                 worker=self.worker,
                 revision=core.policies.current.revision,
-                detectors=list(core.pipeline.engine.names),
+                detectors=list(core.pipeline.detector_names),
                 opened=list(core.registry.opened()),
             )
         )
@@ -110,7 +111,7 @@ class Gateway:
         return {
             "ready": not core.stopping and core.audit.healthy,
             "audit": {"healthy": core.audit.healthy, "degraded": core.audit.degraded, "records": core.audit.size},
-            "guards": {"closed": not opened, "opened": list(opened), "detectors": len(core.pipeline.engine.names)},
+            "guards": {"closed": not opened, "opened": list(opened), "detectors": len(core.pipeline.detector_names)},
             "policy": {"revision": core.policies.current.revision, "rejected": rejected},
             "configuration": {"opened": list(core.settings.warnings())},
             "flows_in_flight": len(core.live),
@@ -187,7 +188,7 @@ def build_registry(settings: Settings) -> Registry:
 async def _build(settings: Settings, worker: int) -> Core:
     metrics = Metrics()
     registry = build_registry(settings)
-    engine = ScanEngine(registry.detectors())
+    engine, callables = ScanEngine(registry.detectors()), CallableScans(registry.callables())
     policies = PolicySource(settings.path(settings.policies))
     keys = KeySource(settings.path(settings.keys_file))
     master = load_master_key(settings.path(settings.vault_key))
@@ -204,7 +205,7 @@ async def _build(settings: Settings, worker: int) -> Core:
     return Core(
         settings=settings,
         registry=registry,
-        pipeline=Pipeline(engine, registry, vaults, leaf_key, calls),
+        pipeline=Pipeline(engine, registry, vaults, leaf_key, calls, callables),
         policies=policies,
         keys=keys,
         vaults=vaults,

@@ -156,6 +156,7 @@ class Flow:
     revision: str = ""
     target: Target | None = None
     leaves: Sequence[Leaf] = ()
+    asked: Sequence[Leaf] = ()
     tools: Sequence[ToolOffer] = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_results: Sequence[ToolResult] = ()
@@ -175,6 +176,7 @@ class Flow:
             session=self.session,
             revision=self.revision,
             leaves=tuple(self.leaves),
+            asked=tuple(self.asked),
             tools=tuple(self.tools),
             tool_calls=tuple(self.tool_calls),
             tool_results=tuple(self.tool_results),
@@ -184,7 +186,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowView:
-    """A flow as plugins see it: read only, text before redaction in the request, after it in the answer."""
+    """A flow as plugins see it: read only, text before redaction in the request, after it in the answer.
+
+    `leaves` are those of the phase at hand; `asked` are the request's, also while the answer is checked.
+    """
 
     id: str
     trace_id: str
@@ -195,6 +200,7 @@ class FlowView:
     session: str
     revision: str
     leaves: tuple[Leaf, ...] = ()
+    asked: tuple[Leaf, ...] = ()
     tools: tuple[ToolOffer, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_results: tuple[ToolResult, ...] = ()

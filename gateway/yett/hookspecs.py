@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from yett.detector import Detector
+from yett.detector import CallableDetector, Detector
 from yett.flow import FlowView, Phase, Principal, Target, ToolCall, ToolOffer, ToolResult
 from yett.verdict import Decision, Finding
 
@@ -28,7 +28,7 @@ class Hooks:
     """The specification that implementations are checked against when they are registered."""
 
     @hookspec
-    def register_detectors(self) -> Iterable[Detector]:
+    def register_detectors(self) -> Iterable[Detector | CallableDetector]:
         """Contribution, once at start: the detectors this plugin brings. Raising stops the start."""
         raise NotImplementedError
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from yett.detector import Span
-from yett.flow import Leaf, Phase
+from yett.errors import Unavailable
+from yett.flow import Flow, FlowView, Leaf, Phase
 from yett.vault import Vault, mark
 from yett.verdict import Action, Edit, Finding, Verdict
 
@@ -18,6 +19,9 @@ class Policy(Protocol):
 
     def judge(self, finding: Finding, leaf: Leaf, phase: Phase) -> Verdict:
         """The verdict of the strictest matching rule, or of the finding's default where none matches."""
+
+    def asks_for(self, code: str) -> bool:
+        """Whether some rule names findings with `code`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Judged:
 class Judge:
     """Asks policy about each finding, remembers the answers, and words the replacements.
 
-    `one_way`: values are replaced by marks that nobody gets back (answers, embeddings).
+    `one_way`: values are replaced by marks that nobody gets back (answers, embeddings). `constrained`: the answer must
+    fit a schema, so pseudonyms keep the form of what they stand for.
     """
 
     policy: Policy
@@ -42,13 +47,33 @@ class Judge:
     vault: Vault
     restores: dict[str, str]
     one_way: bool
+    flow: Flow | None = None  # what detectors with `concerns` are shown
+    constrained: bool = False
     judged: list[Judged] = field(default_factory=list)
+    _view: FlowView | None = None
 
     def finding(self, finding: Finding, leaf: Leaf) -> Verdict:
         """Policy's verdict on `finding` at `leaf`, remembered."""
         verdict = self.policy.judge(finding, leaf, self.phase)
         self.judged.append(Judged(finding, verdict.action, verdict.rule, verdict.reason))
         return verdict
+
+    def concerned(self, span: Span, matched: str) -> bool:
+        """Whether what was `matched` is a finding in this flow. Raises Unavailable if the detector fails to say.
+
+        A pseudonym of ours in an answer is none, whatever it looks like: it is restored.
+        """
+        if self.phase is Phase.RESPONSE and matched in self.restores:
+            return False
+        concerns = span.detector.concerns
+        if concerns is None or self.flow is None:
+            return True
+        if self._view is None:
+            self._view = self.flow.view()
+        try:
+            return concerns(self._view, matched)
+        except Exception:  # noqa: BLE001  # code of others may raise anything: the text was not vouched for
+            raise Unavailable(f"the detector {span.detector.name!r} failed", code="guard_failed") from None
 
     def span(self, span: Span, leaf: Leaf, start: int, end: int) -> Verdict:
         """Policy's verdict on what a detector found at characters `start` to `end` of `leaf`."""
@@ -77,7 +102,10 @@ class Judge:
             return mark(min(s.detector.entity for s in fixed))
         if self.one_way:
             return mark(best.detector.entity)
-        return self.vault.pseudonym(best.detector.entity, text, self.restores)
+        entity = best.detector.entity
+        if self.constrained and self.flow is not None:
+            return self.vault.surrogate(entity, text, self.restores, [leaf.text for leaf in self.flow.asked])
+        return self.vault.pseudonym(entity, text, self.restores)
 
     def redactions(self, spans: list[Span], text: str) -> list[tuple[int, int, str, str]]:
         """(start, end, replacement, code) for each cluster of overlapping spans that policy wants redacted."""

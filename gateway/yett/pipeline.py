@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from yett.callables import CallableScans
 from yett.detector import Span
 from yett.errors import Unavailable
 from yett.escapes import Unescaped, unescape, united
@@ -19,7 +20,7 @@ from yett.judge import Judge, Judged, Policy, edits_across
 from yett.ledger import Ledger
 from yett.registry import Registry
 from yett.scan import ScanEngine
-from yett.vault import TAG, Vaults, mark
+from yett.vault import TAG, Vaults, mark, pseudonyms
 from yett.verdict import Action, Decision, Edit, Finding, Verdict, decide, merge_edits
 
 REQUEST_CHECKS = ("check_request", "check_tool_offer", "check_tool_result")
@@ -50,20 +51,36 @@ class Pipeline:
     """Runs the detectors and checks of one gateway; holds no flow and no policy."""
 
     def __init__(
-        self, engine: ScanEngine, registry: Registry, vaults: Vaults, leaf_key: bytes, calls: HookCalls
+        self,
+        engine: ScanEngine,
+        registry: Registry,
+        vaults: Vaults,
+        leaf_key: bytes,
+        calls: HookCalls,
+        callables: CallableScans | None = None,
     ) -> None:
         self.engine = engine
+        self.callables = callables or CallableScans(())
         self.registry = registry
         self._vaults = vaults
         self._leaf_key = leaf_key
         self._calls = calls
         self._request_hooks = any(registry.hooks[name] for name in REQUEST_CHECKS)
-        self.has_response_hooks = any(registry.hooks[name] for name in RESPONSE_CHECKS)
+        self._response_hooks = any(registry.hooks[name] for name in RESPONSE_CHECKS)
+        self.holds_streams = self._response_hooks or self.callables.holds_streams
+        self.notes_streams = self.callables.reads(Phase.RESPONSE) and not self.holds_streams
 
-    def judge(self, flow: Flow, policy: Policy, phase: Phase, *, one_way: bool = False) -> Judge:
+    @property
+    def detector_names(self) -> tuple[str, ...]:
+        """All detectors, by name."""
+        return self.engine.names + self.callables.names
+
+    def judge(
+        self, flow: Flow, policy: Policy, phase: Phase, *, one_way: bool = False, constrained: bool = False
+    ) -> Judge:
         """A judge for one phase of `flow`: answers are always redacted one-way."""
         vault = self._vaults.of(flow.principal.tenant)
-        return Judge(policy, phase, vault, flow.restores, one_way or phase is Phase.RESPONSE)
+        return Judge(policy, phase, vault, flow.restores, one_way or phase is Phase.RESPONSE, flow, constrained)
 
     def ledger(self, leaves: Sequence[Leaf], opaque: Sequence[str] = ()) -> Ledger:
         """An empty coverage ledger for `leaves`."""
@@ -78,14 +95,17 @@ class Pipeline:
         *,
         opaque: Sequence[str] = (),
         one_way: bool = False,
+        constrained: bool = False,
     ) -> Checked:
         """Check `leaves`: every one is scanned by every detector, or Unavailable(guard_failed) is raised."""
-        judge = self.judge(flow, policy, phase, one_way=one_way)
+        judge = self.judge(flow, policy, phase, one_way=one_way, constrained=constrained)
         ledger = self.ledger(leaves, opaque)
         degraded: list[str] = []
-        verdicts, edits = await self._scan(judge, leaves, ledger)
+        if phase is Phase.REQUEST:
+            flow.asked = leaves
+        verdicts, edits = await self._scan(judge, leaves, ledger, degraded)
         edits += _tag_edits(judge, leaves)
-        if self._request_hooks if phase is Phase.REQUEST else self.has_response_hooks:
+        if self._request_hooks if phase is Phase.REQUEST else self._response_hooks:
             flow.leaves = leaves
             for finding in await self._hook_findings(flow, phase, degraded):
                 verdict, edit = _judge_check(judge, finding, leaves)
@@ -99,17 +119,27 @@ class Pipeline:
         return Checked(decision, merge_edits(edits) if edits else {}, judge.judged, ledger, degraded)
 
     async def check_hooks(self, flow: Flow, policy: Policy, leaves: Sequence[Leaf]) -> Checked:
-        """The plugins' part of an answer's check, for a stream that was buffered to its end for them."""
+        """What hooks and callable detectors say of an answer, for a stream that was buffered to its end for them."""
         judge = self.judge(flow, policy, Phase.RESPONSE)
         degraded: list[str] = []
         flow.leaves = leaves
-        verdicts, edits = [], []
+        verdicts: list[Verdict] = []
+        edits: list[Edit] = []
+        groups, own = _groups(leaves), set(flow.restores.values())
+        for (group, text), spans in zip(groups, await self._called(judge, groups, degraded), strict=True):
+            foreign = [span for span in spans if text[span.start : span.end] not in own]  # what was restored stays
+            _judge_group(judge, group, text, foreign, verdicts, edits)
         for finding in await self._hook_findings(flow, Phase.RESPONSE, degraded):
             verdict, edit = _judge_check(judge, finding, leaves)
             verdicts.append(verdict)
             edits += edit
         decision = decide(verdicts, policy.revision)
         return Checked(decision, merge_edits(edits), judge.judged, self.ledger(()), degraded)
+
+    async def note(self, flow: Flow, policy: Policy, leaves: Sequence[Leaf], judged: list[Judged]) -> None:
+        """Add to `judged` what `detect_only` detectors find in a streamed answer that has passed: nothing is undone."""
+        checked = await self.check_hooks(flow, policy, leaves)
+        judged += [Judged(one.finding, Action.ALLOW, one.rule, one.reason) for one in checked.judged]
 
     def check_now(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> Checked:
         """The detectors' part of `check`, synchronous: for the whole pieces within a stream (tool arguments)."""
@@ -118,9 +148,18 @@ class Pipeline:
         edits += _tag_edits(judge, leaves)
         return Checked(decide(verdicts, judge.policy.revision), merge_edits(edits), judge.judged, ledger)
 
-    async def _scan(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> tuple[list[Verdict], list[Edit]]:
+    async def _scan(
+        self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger, degraded: list[str]
+    ) -> tuple[list[Verdict], list[Edit]]:
         scans = _Scans.of(leaves, read_escapes=judge.phase is Phase.REQUEST)
-        return _judge_all(judge, scans, await _scan_texts(self.engine, scans.texts), ledger)
+        found = await _scan_texts(self.engine, scans.texts)
+        called = await self._called(judge, scans.groups, degraded) if self.callables.reads(judge.phase) else ()
+        return _judge_all(judge, scans, found, ledger, called)
+
+    async def _called(self, judge: Judge, groups: Sequence[Group], degraded: list[str]) -> Sequence[Sequence[Span]]:
+        """What the callable detectors find in each group."""
+        texts = [(group[0].role, text) for group, text in groups]
+        return await self.callables.find(judge.phase, texts, judge.policy, degraded)
 
     async def _hook_findings(self, flow: Flow, phase: Phase, degraded: list[str]) -> list[Finding]:
         hooks, view = self.registry.hooks, flow.view()
@@ -205,13 +244,22 @@ class _Scans:
 
 
 def _judge_all(
-    judge: Judge, scans: _Scans, found: Sequence[Sequence[Span]], ledger: Ledger
+    judge: Judge,
+    scans: _Scans,
+    found: Sequence[Sequence[Span]],
+    ledger: Ledger,
+    called: Sequence[Sequence[Span]] = (),
 ) -> tuple[list[Verdict], list[Edit]]:
-    """Verdicts and edits for what was found in each group; each is marked in the ledger when its scan is at hand."""
+    """Verdicts and edits for what was found in each group; each is marked in the ledger when its scan is at hand.
+
+    `called`: what callable detectors found besides, by group.
+    """
     verdicts: list[Verdict] = []
     edits: list[Edit] = []
     first = 0
-    for (group, text), spans in scans.spans(found):
+    for number, ((group, text), spans) in enumerate(scans.spans(found)):
+        if called and called[number]:
+            spans = [*spans, *called[number]]  # noqa: PLW2901  # the same thing, complete
         if spans:
             _judge_group(judge, group, text, spans, verdicts, edits)
         ledger.mark(first, len(group))
@@ -244,9 +292,12 @@ def _judge_group(
     for leaf in group:
         offsets.append(offsets[-1] + len(leaf.text))
     redact: list[Span] = []
+    answered = judge.phase is Phase.RESPONSE
     for span in spans:
         index = bisect_right(offsets, span.start, 0, len(group)) - 1
         start, end = span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
+        if (span.detector.concerns is not None or answered) and not judge.concerned(span, text[span.start : span.end]):
+            continue
         verdict = judge.span(span, group[index], start, end)
         verdicts.append(verdict)
         if verdict.action in (Action.REDACT, Action.APPROVE):
@@ -258,27 +309,30 @@ def _judge_group(
 
 
 def _tag_edits(judge: Judge, leaves: Sequence[Leaf]) -> list[Edit]:
-    """In requests, text shaped like our tags is itself pseudonymised; in answers, known tags are restored.
+    """In requests, text shaped like our tags is itself pseudonymised; in answers, known pseudonyms are restored.
 
     Both stand behind redactions (priority -1): where they overlap, the redaction's replacement wins.
     """
-    edits: list[Edit] = []
-    outgoing = judge.phase is Phase.REQUEST
-    if not outgoing and not judge.restores:
-        return edits
-    for leaf in leaves:
-        if "<" not in leaf.text or not leaf.editable:
-            continue
-        for found in TAG.finditer(leaf.text):
-            tag = found.group()
-            if outgoing:
-                put = mark("TAG") if judge.one_way else judge.vault.pseudonym("TAG", tag, judge.restores)
-            elif tag in judge.restores:
-                put = judge.restores[tag]
-            else:
-                continue
-            edits.append(Edit(leaf.pointer, found.span(), put, TAG_RULE, -1))
-    return edits
+    if judge.phase is Phase.REQUEST:
+        return [
+            Edit(leaf.pointer, found.span(), _hidden_tag(judge, found.group()), TAG_RULE, -1)
+            for leaf in leaves
+            if "<" in leaf.text and leaf.editable
+            for found in TAG.finditer(leaf.text)
+        ]
+    if not judge.restores:
+        return []
+    known = pseudonyms(judge.restores)
+    return [
+        Edit(leaf.pointer, found.span(), judge.restores[found.group()], TAG_RULE, -1)
+        for leaf in leaves
+        if leaf.editable
+        for found in known.finditer(leaf.text)
+    ]
+
+
+def _hidden_tag(judge: Judge, tag: str) -> str:
+    return mark("TAG") if judge.one_way else judge.vault.pseudonym("TAG", tag, judge.restores)
 
 
 def _judge_check(judge: Judge, finding: Finding, leaves: Sequence[Leaf]) -> tuple[Verdict, list[Edit]]:

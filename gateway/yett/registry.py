@@ -16,7 +16,8 @@ from typing import Any
 import pluggy
 from pydantic import BaseModel, ValidationError
 
-from yett.detector import Detector
+from yett.callables import Contributed
+from yett.detector import CallableDetector, Detector
 from yett.errors import PluginError
 from yett.hookspecs import PROJECT, Hooks
 
@@ -57,6 +58,7 @@ class Registry:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(Hooks)
         self._options: dict[str, tuple[str, bool, float]] = {}
+        self._found: list[tuple[str, Detector | CallableDetector]] | None = None
         self.hooks: dict[str, tuple[Hook, ...]] = dict.fromkeys(HOOK_NAMES, ())
 
     def add(
@@ -82,22 +84,38 @@ class Registry:
         except pluggy.PluginValidationError as error:
             raise PluginError(f"plugin {name!r}: {error}") from error
         self._options[name] = (source or type(instance).__module__, on_error == "allow", deadline_s)
+        self._found = None
         self.hooks = {hook: self._implementations(hook) for hook in HOOK_NAMES}
 
     def detectors(self) -> tuple[Detector, ...]:
-        """All detectors that the plugins contribute, in order of registration. Raises PluginError."""
-        found: list[Detector] = []
-        for hook in self.hooks["register_detectors"]:
-            contributed = hook.call()
-            for detector in contributed:
-                if not isinstance(detector, Detector):
-                    raise PluginError(f"plugin {hook.plugin!r}: register_detectors gave a {type(detector).__name__}")
-                found.append(detector)
-        names = [detector.name for detector in found]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise PluginError(f"detectors with the same name: {', '.join(sorted(twice))}")
-        return tuple(found)
+        """All declarative detectors that the plugins contribute, in order of registration. Raises PluginError."""
+        return tuple(one for _, one in self._contributed() if isinstance(one, Detector))
+
+    def callables(self) -> tuple[Contributed, ...]:
+        """All callable detectors that the plugins contribute, in order of registration. Raises PluginError."""
+        return tuple(
+            Contributed(one, plugin, self._options[plugin][1])
+            for plugin, one in self._contributed()
+            if isinstance(one, CallableDetector)
+        )
+
+    def _contributed(self) -> list[tuple[str, Detector | CallableDetector]]:
+        """What `register_detectors` of every plugin gave, asked once. Raises PluginError."""
+        if self._found is None:
+            found: list[tuple[str, Detector | CallableDetector]] = []
+            for hook in self.hooks["register_detectors"]:
+                for detector in hook.call():
+                    if not isinstance(detector, Detector | CallableDetector):
+                        raise PluginError(
+                            f"plugin {hook.plugin!r}: register_detectors gave a {type(detector).__name__}"
+                        )
+                    found.append((hook.plugin, detector))
+            names = [detector.name for _, detector in found]
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise PluginError(f"detectors with the same name: {', '.join(sorted(twice))}")
+            self._found = found
+        return self._found
 
     def opened(self) -> tuple[str, ...]:
         """Plugins that the operator let fail open: shown in /readyz and marked in each audit record."""

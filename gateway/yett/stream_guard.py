@@ -65,6 +65,8 @@ class StreamGuard:
         self._rows: list[Row] = []
         self._decisions: list[Decision] = []
         self.channels: list[GuardedChannel] = []
+        self.pieces: list[Leaf] = []  # what `check` was asked, where checks want whole answers
+        self.edited: dict[str, list[Edit]] = {}  # and what it answered
 
     @property
     def judged(self) -> list[Judged]:
@@ -76,8 +78,7 @@ class StreamGuard:
         leaf = Leaf(pointer, "", role)
 
         def judge(span: Span, matched: str) -> Judgement:
-            del matched
-            return self._judgement(span, leaf)
+            return self._judgement(span, leaf, matched)
 
         stream = TextStream(self._pipeline.engine, judge, self._flow.restores)
         channel = GuardedChannel(leaf, stream, self._key, keep=self._keep)
@@ -97,7 +98,14 @@ class StreamGuard:
         self._decisions.append(checked.decision)
         if checked.denied:
             raise Blocked(block_message(checked.decision))
+        if self._keep:
+            self.pieces += leaves
+            self.edited.update(checked.edits)
         return checked.edits
+
+    def texts(self) -> list[Leaf]:
+        """What the client was given on each channel, where it is kept."""
+        return [Leaf(one.leaf.pointer, one.text, one.leaf.role) for one in self.channels]
 
     def decision(self) -> Decision:
         """The decision on everything seen so far."""
@@ -111,7 +119,9 @@ class StreamGuard:
         """The coverage ledger of the stream, as the audit stores it."""
         return LedgerRecord(self._rows + [channel.row() for channel in self.channels])
 
-    def _judgement(self, span: Span, leaf: Leaf) -> Judgement:
+    def _judgement(self, span: Span, leaf: Leaf, matched: str) -> Judgement:
+        if not self._judge.concerned(span, matched):
+            return Judgement(Action.ALLOW)
         verdict = self._judge.span(span, leaf, span.start, span.end)
         if verdict.action is Action.ALLOW:
             return Judgement(Action.ALLOW, None, "")

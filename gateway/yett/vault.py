@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from yett.errors import ConfigError
+from yett.surrogates import surrogate
 
 TAG_MAX_LEN = 48
 TAG_PATTERN = r"<[A-Z][A-Z0-9_]{1,30}_[a-z2-7]{8,13}>"
@@ -48,6 +49,21 @@ class Vault:
         restores[tag] = value
         return tag
 
+    def surrogate(self, entity: str, value: str, restores: dict[str, str], texts: Sequence[str]) -> str:
+        """A stand-in of the form of `value`, found in none of `texts`, entered into `restores`.
+
+        The tag where the entity has no form. Raises RequestError(pseudonyms_exhausted).
+        """
+
+        def is_taken(candidate: str) -> bool:
+            return restores.get(candidate, value) != value or any(candidate in text for text in texts)
+
+        found = surrogate(entity, value, self._key, is_taken)
+        if found is None:
+            return self.pseudonym(entity, value, restores)
+        restores[found] = value
+        return found
+
     def identity(self, value: str) -> str:
         """What a provider sees in place of an end-user id: stable for this tenant, meaningless elsewhere."""
         return hmac.new(self._key, f"identity\x00{value}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
@@ -75,11 +91,16 @@ def mark(entity: str) -> str:
     return f"<{entity}>"
 
 
+def pseudonyms(restores: Mapping[str, str]) -> re.Pattern[str]:
+    """A pattern that finds the pseudonyms in `restores` (not empty), the longer of two that begin alike."""
+    return re.compile("|".join(map(re.escape, sorted(restores, key=len, reverse=True))))
+
+
 def restore(text: str, restores: Mapping[str, str]) -> str:
-    """`text` with every known tag put back to the caller's own value; unknown tags stay."""
-    if "<" not in text or not restores:
+    """`text` with every known pseudonym put back to the caller's own value; unknown tags stay."""
+    if not restores:
         return text
-    return TAG.sub(lambda found: restores.get(found.group(), found.group()), text)
+    return pseudonyms(restores).sub(lambda found: restores[found.group()], text)
 
 
 def load_master_key(path: Path) -> bytes:

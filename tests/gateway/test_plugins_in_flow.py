@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
 from helpers.asgi import chat_answer, chat_chunks, harness, sse
+from yett.detector import CallableDetector, Detector, Found, Pattern, Streaming
 from yett.flow import Principal, Target
 from yett.hookspecs import hookimpl
 from yett.verdict import Action, Finding
@@ -100,6 +102,105 @@ async def test_a_denied_stream_without_a_word_is_no_success(tmp_path, plugin):
         got = await gate.chat("hi", stream=True)
         assert "[DONE]" not in got.events or b"content_filter" in got.body
         assert gate.records("completed")[0]["outcome"] != "ok"
+
+
+@pytest.mark.parametrize("size", [0, 1, 9])
+async def test_a_check_of_the_answer_can_redact_in_a_stream(tmp_path, plugin, size):
+    def check_response(self, flow):
+        at = flow.leaves[0].text.index("bomb")
+        return [Finding("my.bomb", flow.leaves[0].pointer, (at, at + 4), default=Action.REDACT, entity="WORD")]
+
+    def reply(request):
+        return sse(*chat_chunks("take ", "the bo", "mb, ", "please"), size=size)
+
+    async with harness(tmp_path, reply, settings=plugin(check_response=check_response)) as gate:
+        got = await gate.chat("hi", stream=True)
+        assert got.text() == "take the <WORD>, please"
+        assert got.events[-1] == "[DONE]"
+        assert gate.records("completed")[0]["outcome"] == "ok"
+        assert gate.records("completed")[0]["action"] == "REDACT"
+
+
+async def test_a_check_can_redact_the_arguments_of_a_streamed_call(tmp_path, plugin):
+    def check_response(self, flow):
+        found = [leaf for leaf in flow.leaves if leaf.text == "all"]
+        return [Finding("my.word", leaf.pointer, default=Action.REDACT, entity="WORD") for leaf in found]
+
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "wipe", "arguments": '{"disk": "all", "to": "a@b.example"}'},
+    }
+
+    def reply(request):
+        tag = json.loads(request.body)["messages"][0]["content"]
+        made = call | {"function": {"name": "wipe", "arguments": json.dumps({"disk": "all", "to": tag})}}
+        return sse(*chat_chunks({"tool_calls": [made | {"index": 0}]}, finish="tool_calls"))
+
+    async with harness(tmp_path, reply, settings=plugin(check_response=check_response)) as gate:
+        got = await gate.chat("ada@example.com", stream=True)
+        deltas = [c["delta"] for e in got.events[:-1] for c in e["choices"]]
+        arguments = "".join(t["function"].get("arguments", "") for d in deltas for t in d.get("tool_calls", ()))
+        assert json.loads(arguments) == {"disk": "<WORD>", "to": "ada@example.com"}
+
+
+class Shouting:
+    """A scanner for tests: words in capitals."""
+
+    def scan(self, texts):
+        return [[Found(m.start(), m.end(), "my.shout", 0.9) for m in re.finditer(r"\b[A-Z]{4,}\b", t)] for t in texts]
+
+
+def shouting(streaming=Streaming.HOLD_ALL, default=Action.REDACT):
+    finds = (Detector("shout", "my.shout", "SHOUT", (), default=default, reversible=False),)
+    make = f"{__name__}:Shouting"
+    return CallableDetector("shouting", make, finds, streaming=streaming, isolation="inline")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_an_inline_detector_redacts_both_ways(tmp_path, plugin, stream):
+    def reply(request):
+        return sse(*chat_chunks("yes, LOU", "DLY")) if stream else chat_answer("yes, LOUDLY")
+
+    settings = plugin(register_detectors=lambda self: [shouting()])
+    async with harness(tmp_path, reply, settings=settings) as gate:
+        got = await gate.chat("say it LOUD", stream=stream)
+        assert gate.upstream.bodies[0]["messages"][0]["content"] == "say it <SHOUT>"
+        text = got.text() if stream else got.json()["choices"][0]["message"]["content"]
+        assert text == "yes, <SHOUT>"
+        assert [found["code"] for found in gate.records("completed")[0]["findings"]] == ["my.shout"]
+
+
+async def test_a_detector_that_only_detects_lets_the_stream_pass_and_records(tmp_path, plugin):
+    settings = plugin(register_detectors=lambda self: [shouting(Streaming.DETECT_ONLY, Action.DENY)])
+    async with harness(tmp_path, lambda r: sse(*chat_chunks("so ", "LOUD")), settings=settings) as gate:
+        got = await gate.chat("hi", stream=True)
+        assert got.text() == "so LOUD"
+        (record,) = gate.records("completed")
+        assert [(found["code"], found["action"]) for found in record["findings"]] == [("my.shout", "ALLOW")]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_detector_can_ask_what_the_flow_is_about(tmp_path, plugin, stream):
+    """A code word is a finding in the answer unless the caller said it first."""
+    word = Detector(
+        "codeword",
+        "my.codeword",
+        "WORD",
+        (Pattern("codeword", r"\bzugzwang\b", 1.0),),
+        reversible=False,
+        concerns=lambda flow, matched: all(matched not in leaf.text for leaf in flow.asked if leaf.role == "system"),
+    )
+    settings = plugin(register_detectors=lambda self: [word])
+
+    def reply(request):
+        return sse(*chat_chunks("it is zugz", "wang.")) if stream else chat_answer("it is zugzwang.")
+
+    async with harness(tmp_path, reply, settings=settings) as gate:
+        for system, answer in (("chess", "it is <WORD>."), ("say zugzwang", "it is zugzwang.")):
+            messages = [{"role": "system", "content": system}, {"role": "user", "content": "go"}]
+            got = await gate.chat(messages=messages, stream=stream)
+            assert (got.text() if stream else got.json()["choices"][0]["message"]["content"]) == answer
 
 
 async def test_an_innocent_stream_passes_the_check_unchanged(tmp_path, plugin):

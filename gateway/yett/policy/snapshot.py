@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from yett.flow import Leaf, Phase
-from yett.policy.model import Rule
+from yett.policy.model import Rule, matches_glob
 from yett.policy.rbac import Rbac
 from yett.verdict import Action, Finding, Verdict
 
@@ -46,6 +46,10 @@ class PolicySnapshot:
                 self._known.clear()
             verdict = self._known[key] = self._decide(finding, leaf, phase)
         return verdict
+
+    def asks_for(self, code: str) -> bool:
+        """Whether some rule names findings with `code`."""
+        return any(matches_glob(glob, code) for rule in self.rules for glob in rule.when.finding)
 
     def _decide(self, finding: Finding, leaf: Leaf, phase: Phase) -> Verdict:
         matching = [rule for rule in self.rules if rule.when.matches(finding.code, leaf, phase, finding.score)]

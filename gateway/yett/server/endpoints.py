@@ -153,6 +153,7 @@ class DataPlane:
             exchange.leaves,
             opaque=opaque_pointers(exchange),
             one_way=route.one_way,
+            constrained=exchange.constrained,
         )
         await recorder.decided(checked.decision, checked)
         await recorder.tell(Phase.REQUEST, checked.decision)
