@@ -43,6 +43,7 @@ from yett.telemetry import Metrics
 from yett.upstream.demo import DemoTransport
 from yett.upstream.transport import Deadlines, HttpTransport, Transport
 from yett.vault import Vaults, load_master_key
+from yett.workers import WorkerPool
 
 log = structlog.get_logger("yett.app")
 POLL_S = 0.5
@@ -73,6 +74,7 @@ class Gateway:
     async def _start(self) -> None:
         core = self.core
         core.promises = self.promises
+        await core.workers.start()
         core.metrics.opened.set(len(core.registry.opened()))
         core.audit.append(
             record.event(
@@ -96,6 +98,7 @@ class Gateway:
         core.stopping = True
         await core.calls.observe(core.registry.hooks["gateway_stopping"], {"gateway": self})
         await self._tasks.close()
+        await core.workers.aclose()
         core.refusals.flush()
         for provider in core.providers.values():
             await provider.transport.aclose()
@@ -188,7 +191,9 @@ def build_registry(settings: Settings) -> Registry:
 async def _build(settings: Settings, worker: int) -> Core:
     metrics = Metrics()
     registry = build_registry(settings)
-    engine, callables = ScanEngine(registry.detectors()), CallableScans(registry.callables())
+    engine, contributed = ScanEngine(registry.detectors()), registry.callables()
+    pool = WorkerPool([one.detector for one in contributed], processes=settings.limits.detector_workers)
+    callables = CallableScans(contributed, pool)
     policies = PolicySource(settings.path(settings.policies))
     keys = KeySource(settings.path(settings.keys_file))
     master = load_master_key(settings.path(settings.vault_key))
@@ -217,6 +222,7 @@ async def _build(settings: Settings, worker: int) -> Core:
         models=_models(settings),
         metrics=metrics,
         calls=calls,
+        workers=pool,
         refusals=Refusals(audit),
         trusted=tuple(ipaddress.ip_network(str(network)) for network in settings.trusted_proxies),
     )

@@ -117,6 +117,7 @@ class Limits(Shape):
     inflight: Count = Field(default=1024, description="Requests at once per process; more get 503.")
     response_bytes: Count = Field(default=33554432, description="Largest answer of a provider, decoded.")
     max_leaves: Count = Field(default=100000, description="Most texts in one request or answer.")
+    detector_workers: Workers = Field(default=2, description="Processes for detectors that run in workers.")
 
 
 class Timeouts(Shape):

@@ -7,7 +7,9 @@ import secrets
 from typing import Any
 
 from yett.app import build_registry
+from yett.callables import CallableScans, make_scanner
 from yett.config import Settings
+from yett.detector import CallableDetector
 from yett.errors import HttpError, RequestError
 from yett.flow import Flow, Leaf, Phase, Principal, TraceContext, new_id
 from yett.hookcalls import HookCalls
@@ -20,6 +22,7 @@ from yett.server.routes import ROUTES
 from yett.vault import Vaults
 from yett.wire import strictjson
 from yett.wire.exchange import Exchange
+from yett.workers import WorkerPool
 
 
 def describe(settings: Settings) -> dict[str, Any]:
@@ -27,11 +30,14 @@ def describe(settings: Settings) -> dict[str, Any]:
     registry = build_registry(settings)
     detectors = registry.detectors()
     ScanEngine(detectors)  # compiles every rule and runs its examples
+    contributed = [one.detector for one in registry.callables()]
+    asyncio.run(_try_out(contributed))
     policy = load_policies(settings.path(settings.policies))
     guards = [
         {"name": one.name, "code": one.code, "streaming": f"exact, holds at most {one.max_len} characters"}
         for one in detectors
     ]
+    guards += [_called(one) for one in contributed]
     checks = _checks(registry)
     return {
         "routes": [
@@ -57,8 +63,7 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
         raise RequestError(f"no dialect for {path}; there are {', '.join(ROUTES)}", status=404, code="not_found")
     registry = build_registry(settings)
     policy = load_policies(settings.path(settings.policies))
-    calls = HookCalls(lambda plugin, hook: None)
-    pipeline = Pipeline(ScanEngine(registry.detectors()), registry, Vaults(secrets.token_bytes(32)), b"explain", calls)
+    calls, contributed = HookCalls(lambda plugin, hook: None), registry.callables()
     value = strictjson.loads(body, max_depth=settings.limits.json_depth)
     if not isinstance(value, dict):
         raise RequestError("the body must be a JSON object", pointer="")
@@ -66,7 +71,17 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
     principal = Principal("explain", "default", "explain", ())
     flow = Flow(new_id(), TraceContext(secrets.token_hex(16), secrets.token_hex(8)), principal, route.dialect.name)
     flow.model, flow.tools = exchange.model, exchange.tools
-    checked = await pipeline.check(flow, policy, Phase.REQUEST, exchange.leaves, one_way=route.one_way)
+    engine, vaults = ScanEngine(registry.detectors()), Vaults(secrets.token_bytes(32))
+    async with WorkerPool([one.detector for one in contributed], processes=1) as pool:
+        pipeline = Pipeline(engine, registry, vaults, b"explain", calls, CallableScans(contributed, pool))
+        checked = await pipeline.check(
+            flow,
+            policy,
+            Phase.REQUEST,
+            exchange.leaves,
+            one_way=route.one_way,
+            constrained=exchange.constrained,
+        )
     return {
         "dialect": route.dialect.name,
         "model": exchange.model,
@@ -89,6 +104,23 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
         "ledger": {"leaves": len(exchange.leaves), "unscanned": checked.ledger.missing()},
         "policy_revision": policy.revision,
     }
+
+
+async def _try_out(contributed: list[CallableDetector]) -> None:
+    """Make every scanner once, where it would run. Raises ConfigError for one that cannot be made."""
+    for detector in contributed:
+        if detector.isolation == "inline":
+            make_scanner(detector)
+    async with WorkerPool(contributed, processes=1):
+        pass
+
+
+def _called(detector: CallableDetector) -> dict[str, str]:
+    where = "on the event loop" if detector.isolation == "inline" else f"in a worker, {detector.deadline_s:g} s"
+    reads = " and ".join(sorted(phase.value for phase in detector.phases))
+    streams = f", streams: {detector.streaming.value}" if Phase.RESPONSE in detector.phases else ""
+    codes = ", ".join(one.code for one in detector.finds)
+    return {"name": detector.name, "code": codes, "streaming": f"{where}; reads {reads}{streams}"}
 
 
 def _leaf(leaf: Leaf) -> dict[str, Any]:

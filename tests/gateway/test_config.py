@@ -57,6 +57,7 @@ CONTRACT = [
     ("limits.inflight", 1024, "1", 1),
     ("limits.response_bytes", 33554432, "1000", 1000),
     ("limits.max_leaves", 100000, "10", 10),
+    ("limits.detector_workers", 2, "1", 1),
     ("timeouts.connect_s", 5.0, "0.5", 0.5),
     ("timeouts.first_byte_s", 600.0, "1", 1.0),
     ("timeouts.idle_s", 60.0, "1", 1.0),

@@ -180,6 +180,18 @@ async def test_a_detector_that_only_detects_lets_the_stream_pass_and_records(tmp
         assert [(found["code"], found["action"]) for found in record["findings"]] == [("my.shout", "ALLOW")]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_detector_in_a_worker_redacts_and_as_many_run_as_configured(tmp_path, plugin, count):
+    finds = (Detector("any", "my.any", "ANY", (), reversible=False),)
+    counted = CallableDetector("counted", "helpers.scanners:Digits", finds)
+    settings = plugin(register_detectors=lambda self: [counted]) | {"limits": {"detector_workers": count}}
+    async with harness(tmp_path, settings=settings) as gate:
+        assert len(gate.gateway.core.workers.pids) == count
+        await gate.chat("room 42")
+        assert gate.upstream.bodies[0]["messages"][0]["content"] == "room <ANY>"
+    assert gate.gateway.core.workers.pids == ()
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 async def test_a_detector_can_ask_what_the_flow_is_about(tmp_path, plugin, stream):
     """A code word is a finding in the answer unless the caller said it first."""

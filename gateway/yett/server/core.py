@@ -23,6 +23,7 @@ from yett.state import Store
 from yett.telemetry import Metrics
 from yett.upstream.transport import Transport
 from yett.vault import Vaults
+from yett.workers import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Core:
     models: Mapping[str, tuple[Target, ...]]
     metrics: Metrics
     calls: HookCalls
+    workers: WorkerPool
     refusals: Refusals
     live: LiveFlows = field(default_factory=LiveFlows)
     known: KnownLeaves = field(default_factory=KnownLeaves)
