@@ -176,7 +176,7 @@ class Settings(Shape):
     server: Server = Server()
     state: StateUrl = Field(
         default="sqlite:///var/state.db",
-        description="sqlite:///PATH (one process) or redis://HOST:PORT/DB (shared).",
+        description="sqlite:///PATH (one process), redis://HOST:PORT/DB or unix:///PATH (a shared Redis).",
         repr=False,  # a redis URL may carry a password
     )
     audit: Audit = Audit()

@@ -82,9 +82,9 @@ def _header_name(text: str) -> str:
 def _state_url(text: str) -> str:
     if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
         return text
-    if re.fullmatch(r"rediss?://[^\s]+", text):
+    if re.fullmatch(r"(?:rediss?://[^\s]+|unix:///[^\s]+)", text):
         return text
-    raise ValueError("sqlite:///PATH or redis://HOST:PORT/DB is expected")
+    raise ValueError("sqlite:///PATH, redis://HOST:PORT/DB or unix:///PATH (Redis) is expected")
 
 
 def _file_name(path: Path) -> Path:

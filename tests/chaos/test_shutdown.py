@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from helpers.gateway import get, running_gateway
 from helpers.gateway_calls import CHAT, RESPONSES, Client, records, request, until
 from helpers.openai_replies import answer as openai_answer
+from helpers.redis_server import redis_server
 from helpers.upstream import Reply, ThreadedUpstream
 from yett.audit.verify import verify
 
@@ -135,6 +138,43 @@ def test_what_never_finishes_is_cut_after_the_grace_time(tmp_path):
     check_cut(gate, callers)
     assert code == 0
     assert 15 < took_s < END_S
+
+
+@pytest.mark.proof
+def test_several_workers_end_together_and_each_keeps_its_own_whole_log(tmp_path):
+    with redis_server(tmp_path) as redis:
+        extra = {"server": {"host": "127.0.0.1", "port": 0, "workers": 2}, "state": redis.url}
+        with in_flight(tmp_path, **extra) as (gate, upstream, held, callers):
+            gate.process.send_signal(signal.SIGTERM)
+            upstream.release(held.go_on)
+            code, took_s = wait_for_end(gate, END_S)
+            for caller in callers:
+                caller.join(5)
+    assert code == 0
+    assert took_s < HURRIED_S
+    assert [(c.answer.status, c.answer.clean or not c.stream) for c in callers] == [(200, True)] * len(callers)
+    assert sorted(log.name for log in gate.audit_dir.iterdir() if log.is_dir()) == ["0", "1"]
+    assert set(check_log(gate, len(callers)).values()) == {"ok"}
+
+
+@pytest.mark.proof
+def test_a_worker_that_dies_is_replaced_and_the_others_serve_on(tmp_path):
+    with redis_server(tmp_path) as redis:
+        extra = {"server": {"host": "127.0.0.1", "port": 0, "workers": 2}, "state": redis.url}
+        with running_gateway(tmp_path, extra=extra) as gate:
+            first = children(gate.process.pid)
+            os.kill(min(first), signal.SIGKILL)
+            until(lambda: len(children(gate.process.pid) - {min(first)}) == 2, timeout_s=20)
+            for _ in range(8):
+                client = Client(gate)
+                assert client.ask("hello", path=CHAT).status == 200
+                client.close()
+            assert "worker_died" in gate.log
+
+
+def children(pid):
+    """The processes that `pid` has forked and that live."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 def check_cut(gate, callers):

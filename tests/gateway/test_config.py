@@ -141,7 +141,7 @@ BAD = [
     ("server: {port: 70000}", "g.yaml:3: server.port: Input should be less"),
     ("server: {workers: 0}", "g.yaml:3: server.workers: Input should be greater"),
     ("server: {workers: 2}", "g.yaml:3: server.workers: more than one process needs a shared state"),
-    ("state: mysql://x", "g.yaml:3: state: sqlite:///PATH or redis"),
+    ("state: mysql://x", "g.yaml:3: state: sqlite:///PATH, redis"),
     ("audit: {durability: often}", "g.yaml:3: audit.durability: Input should be 'os', 'group' or 'fsync'"),
     ("audit: {on_failure: allow}", "g.yaml:3: audit.on_failure: Input should be 'deny'"),
     ("audit: {dir: a, signing_key: a/k.pem}", "g.yaml:3: audit.signing_key: must lie outside audit.dir"),
