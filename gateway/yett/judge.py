@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from yett.detector import Span
 from yett.errors import Unavailable
@@ -24,8 +24,7 @@ class Policy(Protocol):
         """Whether some rule names findings with `code`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):  # one for each finding
     """A finding with what policy said of it: what the audit keeps."""
 
     finding: Finding

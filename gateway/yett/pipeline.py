@@ -152,7 +152,10 @@ class Pipeline:
         self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger, degraded: list[str]
     ) -> tuple[list[Verdict], list[Edit]]:
         scans = _Scans.of(leaves, read_escapes=judge.phase is Phase.REQUEST)
-        found = await _scan_texts(self.engine, scans.texts)
+        if max(map(len, scans.texts), default=0) <= SLICE_CHARS:
+            found: Sequence[Sequence[Span]] = self.engine.scan_all(scans.texts)  # one fused pass
+        else:  # in slices that let the loop breathe
+            found = [await self.engine.scan_async(text) for text in scans.texts]
         called = await self._called(judge, scans.groups, degraded) if self.callables.reads(judge.phase) else ()
         return _judge_all(judge, scans, found, ledger, called)
 
@@ -177,13 +180,6 @@ class Pipeline:
             more = given | {"result": result, "call": calls.get(result.call_id)}
             found += await self._calls.findings(hooks["check_tool_result"], more, degraded)
         return found
-
-
-async def _scan_texts(engine: ScanEngine, texts: list[str]) -> Sequence[Sequence[Span]]:
-    """One fused pass for short texts; a long one is scanned in slices that let the loop breathe."""
-    if not any(len(text) > SLICE_CHARS for text in texts):
-        return engine.scan_all(texts)
-    return [await engine.scan_async(text) for text in texts]
 
 
 def _groups(leaves: Sequence[Leaf]) -> list[Group]:

@@ -45,6 +45,7 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
         await upstream.aclose()
         decision = combine([decision, guard.decision()])
         admitted.recorder.saw_answer(Answered(decision, guard.judged, guard.ledger(), codec.usage))
+        guard.close()
     await admitted.recorder.tell(Phase.RESPONSE, decision)
     await answers.remember_held(core, admitted.flow.principal, codec.held_ids)
     outcome = "blocked" if codec.blocked is not None else "ok"
