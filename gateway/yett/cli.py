@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from yett.commands import inspect, keys, serving, starter
+from yett.commands import evaluate, inspect, keys, serving, starter
 from yett.commands.options import RootOption
 from yett.errors import EXIT_CONFIG, ConfigError, HttpError, PluginError
 
@@ -46,6 +46,7 @@ def make_app() -> typer.Typer:
     app.command("init")(starter.init)
     app.command("check")(inspect.check)
     app.command("explain")(inspect.explain)
+    app.command("eval")(evaluate.evaluate)
     app.command("schema", hidden=True)(inspect.print_schema)
     key_commands = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
     key_commands.command("create")(keys.create)
