@@ -62,7 +62,7 @@ class Judge:
 
         A pseudonym of ours in an answer is none, whatever it looks like: it is restored.
         """
-        if self.phase is Phase.RESPONSE and matched in self.restores:
+        if self.phase not in span.detector.phases or (self.phase is Phase.RESPONSE and matched in self.restores):
             return False
         concerns = span.detector.concerns
         if concerns is None or self.flow is None:

@@ -288,11 +288,10 @@ def _judge_group(
     for leaf in group:
         offsets.append(offsets[-1] + len(leaf.text))
     redact: list[Span] = []
-    answered = judge.phase is Phase.RESPONSE
     for span in spans:
         index = bisect_right(offsets, span.start, 0, len(group)) - 1
         start, end = span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
-        if (span.detector.concerns is not None or answered) and not judge.concerned(span, text[span.start : span.end]):
+        if not judge.concerned(span, text[span.start : span.end]):
             continue
         verdict = judge.span(span, group[index], start, end)
         verdicts.append(verdict)
