@@ -14,7 +14,7 @@ ARGS ?=
 CONFIG ?= config/dev.yaml
 PROOF_LIMIT_S ?= 720
 
-.PHONY: help run test setup check schema bench bench-peers ci-proofs chaos fuzz nightly lock clean
+.PHONY: help run test setup check schema bench bench-detectors bench-peers ci-proofs chaos fuzz nightly lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ schema: setup
 
 bench: setup ## Measure Yett, nginx and the installed peers, about four minutes (ARGS=--quick for a look)
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-detectors: setup ## Measure what the default detectors cost, in process
+	$(BIN)/python bench/detectors.py $(ARGS)
 
 bench-peers: setup ## Install the peers that the bench compares with, into bench/.venvs
 	$(BIN)/python bench/peers.py
