@@ -13,7 +13,6 @@ from typing import Any
 from yett.callables import CallableScans
 from yett.detector import Span
 from yett.errors import Unavailable
-from yett.escapes import Unescaped, unescape, united
 from yett.flow import Flow, Leaf, Phase
 from yett.hookcalls import HookCalls
 from yett.judge import Judge, Judged, Policy, edits_across
@@ -143,7 +142,7 @@ class Pipeline:
 
     def check_now(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> Checked:
         """The detectors' part of `check`, synchronous: for the whole pieces within a stream (tool arguments)."""
-        scans = _Scans.of(leaves, read_escapes=False)
+        scans = _Scans.of(leaves)
         verdicts, edits = _judge_all(judge, scans, self.engine.scan_all(scans.texts), ledger)
         edits += _tag_edits(judge, leaves)
         return Checked(decide(verdicts, judge.policy.revision), merge_edits(edits), judge.judged, ledger)
@@ -151,7 +150,7 @@ class Pipeline:
     async def _scan(
         self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger, degraded: list[str]
     ) -> tuple[list[Verdict], list[Edit]]:
-        scans = _Scans.of(leaves, read_escapes=judge.phase is Phase.REQUEST)
+        scans = _Scans.of(leaves)
         if max(map(len, scans.texts), default=0) <= SLICE_CHARS:
             found: Sequence[Sequence[Span]] = self.engine.scan_all(scans.texts)  # one fused pass
         else:  # in slices that let the loop breathe
@@ -201,41 +200,31 @@ def _groups(leaves: Sequence[Leaf]) -> list[Group]:
 class _Scans:
     """Which texts are scanned for the groups of a phase, and how their spans come together again.
 
-    Of each group the joined text, so that a value split over two parts is found; where it has several leaves, each leaf
-    alone, so that the end of one part cannot hide the beginning of a value in the next; and in requests, where the text
-    has JSON escapes, the text with them read.
+    Of each group the joined text, so that a value split over two parts is found; and where it has several leaves, each
+    leaf alone, so that the end of one part cannot hide the beginning of a value in the next.
     """
 
     groups: list[Group]
     texts: list[str]
-    views: dict[int, Unescaped]  # by group
 
     @classmethod
-    def of(cls, leaves: Sequence[Leaf], *, read_escapes: bool) -> _Scans:
+    def of(cls, leaves: Sequence[Leaf]) -> _Scans:
         """The scans that `leaves` need."""
         groups = _groups(leaves)
         texts: list[str] = []
-        views: dict[int, Unescaped] = {}
-        for number, (group, text) in enumerate(groups):
+        for group, text in groups:
             texts.append(text)
             if len(group) > 1:
                 texts += [leaf.text for leaf in group]
-            view = unescape(text) if read_escapes else None
-            if view is not None:
-                views[number] = view
-                texts.append(view.text)
-        return cls(groups, texts, views)
+        return cls(groups, texts)
 
     def spans(self, found: Sequence[Sequence[Span]]) -> Iterator[tuple[Group, Sequence[Span]]]:
         """Each group with what was found in it; `found` belongs to `texts`."""
         at = 0
-        for number, (group, text) in enumerate(self.groups):
+        for group, text in self.groups:
             spans, at = found[at], at + 1
             if len(group) > 1:
                 spans, at = _united(group, spans, found[at : at + len(group)]), at + len(group)
-            view = self.views.get(number)
-            if view is not None:
-                spans, at = united(text, spans, found[at], view), at + 1
             yield (group, text), spans
 
 

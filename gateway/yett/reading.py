@@ -9,6 +9,7 @@ from __future__ import annotations
 from yett.detector import Detector, Pattern
 from yett.hits import Hit, ReadHit, place
 from yett.rules import RuleSet
+from yett.surrogates import SURROGATE_MAX_LEN, SURROGATE_PATTERNS
 from yett.vault import TAG_MAX_LEN, TAG_PATTERN
 from yett.wire.sequences import has_sequences
 from yett.wire.unicode import ScanView
@@ -18,8 +19,11 @@ TAG = Detector(
     name="yett.tag",
     code="yett.tag",
     entity="TAG",
-    patterns=(Pattern("tag", TAG_PATTERN, 1.0),),
-    max_len=TAG_MAX_LEN,
+    patterns=(
+        Pattern("tag", TAG_PATTERN, 1.0),
+        *(Pattern(entity, form, 1.0) for entity, form in SURROGATE_PATTERNS.items()),
+    ),
+    max_len=max(TAG_MAX_LEN, SURROGATE_MAX_LEN),
     priority=-(1 << 30),
 )
 

@@ -9,6 +9,7 @@ from yett_plugins.gibberish import Gibberish
 from yett_plugins.injection import Injection
 from yett_plugins.language import Language
 from yett_plugins.ner import Ner
+from yett_plugins.obfuscation import Obfuscation
 from yett_plugins.output_exfil import OutputExfil
 from yett_plugins.pii import Pii
 from yett_plugins.secrets import Secrets
@@ -21,6 +22,7 @@ BUILTINS: tuple[type, ...] = (
     Pii,
     Secrets,
     Injection,
+    Obfuscation,
     OutputExfil,
     Ner,
     Canary,
@@ -42,6 +44,7 @@ __all__ = [
     "Injection",
     "Language",
     "Ner",
+    "Obfuscation",
     "OutputExfil",
     "Pii",
     "Secrets",
