@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,12 +54,19 @@ class CallableScans:
         """Make the inline scanners. Raises ConfigError for one that cannot be made, or a worker without a pool."""
         self._runs = tuple(_Run(one, pool) for one in contributed)
         self.names = tuple(run.detector.name for run in self._runs)
-        self.holds_streams = any(run.reads(Phase.RESPONSE) and run.holds for run in self._runs)
         self._by_phase = {phase: tuple(run for run in self._runs if run.reads(phase)) for phase in Phase}
 
     def reads(self, phase: Phase) -> bool:
         """Whether any of them reads texts of `phase`."""
         return bool(self._by_phase[phase])
+
+    def holds_streams(self, policy: Wanted) -> bool:
+        """Whether one that `policy` wants has to see a streamed answer whole before any of it leaves."""
+        return any(run.holds and run.wanted(policy) for run in self._by_phase[Phase.RESPONSE])
+
+    def notes_streams(self, policy: Wanted) -> bool:
+        """Whether one that `policy` wants reads answers at all."""
+        return any(run.wanted(policy) for run in self._by_phase[Phase.RESPONSE])
 
     async def find(
         self, phase: Phase, texts: Sequence[tuple[Role, str]], policy: Wanted, degraded: list[str]
@@ -142,7 +150,8 @@ class _Run:
 
     def _spans(self, text: str, found: Collection[Found]) -> tuple[Span, ...]:
         spans = []
-        for start, end, code, score in found:
+        for at, until, code, score in found:
+            start, end = operator.index(at), operator.index(until)
             if not (0 <= start < end <= len(text) and 0 <= score <= 1):
                 raise ValueError("a place outside the text, or a score outside 0 to 1")
             one = self._codes[code]

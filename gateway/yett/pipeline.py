@@ -66,8 +66,14 @@ class Pipeline:
         self._calls = calls
         self._request_hooks = any(registry.hooks[name] for name in REQUEST_CHECKS)
         self._response_hooks = any(registry.hooks[name] for name in RESPONSE_CHECKS)
-        self.holds_streams = self._response_hooks or self.callables.holds_streams
-        self.notes_streams = self.callables.reads(Phase.RESPONSE) and not self.holds_streams
+
+    def holds_streams(self, policy: Policy) -> bool:
+        """Whether a check or a detector has to see a streamed answer whole before any of it leaves."""
+        return self._response_hooks or self.callables.holds_streams(policy)
+
+    def notes_streams(self, policy: Policy) -> bool:
+        """Whether a detector reads a streamed answer after it has passed."""
+        return self.callables.notes_streams(policy)
 
     @property
     def detector_names(self) -> tuple[str, ...]:
