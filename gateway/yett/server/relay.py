@@ -28,14 +28,15 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
     Raises HttpError after the stream has begun; the caller ends it with the dialect's error event.
     """
     pipeline = core.pipeline
-    keep = pipeline.holds_streams or pipeline.notes_streams
+    holds = pipeline.holds_streams or admitted.policy.holds_streams
+    keep = holds or pipeline.notes_streams
     guard = StreamGuard(pipeline, admitted.flow, admitted.policy, core.leaf_key, keep=keep)
     codec = admitted.route.dialect.open_stream(admitted.body, admitted.flow.model, guard)
     call.codec = codec
     await call.start(200, [SSE_TYPE, *NO_BUFFERING, *answers.passed_headers(upstream)])
     decision = combine([])
     try:
-        if pipeline.holds_streams:
+        if holds:
             codec, decision = await held(core, call, admitted, guard, _events(upstream), codec)
         else:
             await _live(call, upstream, codec)
