@@ -98,7 +98,8 @@ def junit_xml(report: Report) -> str:
     _suite(root, "examples", _examples(report))
     _suite(root, "cases", _cases(report))
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True).decode() + "\n"
+    raw: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return raw.decode() + "\n"
 
 
 def _examples(report: Report) -> Iterator[tuple[str, str, float, str, str]]:

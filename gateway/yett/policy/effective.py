@@ -58,7 +58,7 @@ class EffectivePolicy:
         "_known",
         "_now",
         "_shadows",
-        "_tools",
+        "_spoken_of",
         "_wholes",
         "holds_streams",
         "names_tools",
@@ -89,7 +89,9 @@ class EffectivePolicy:
         self._wholes = tuple(rule for rule in rules if rule.when.finding is None)
         self.rehearses = bool(self._shadows)
         self.names_tools = any(_names_tools(rule) for rule in rules)
-        self.holds_streams = self.speaks_of_wholes(Phase.RESPONSE)
+        directions = {rule.when.direction for rule in self._wholes}
+        self._spoken_of = {phase: bool(directions & {"any", phase.value}) for phase in Phase}
+        self.holds_streams = self._spoken_of[Phase.RESPONSE]
 
     def judge(self, finding: Finding, leaf: Leaf, phase: Phase, flow: Flow | None = None, matched: str = "") -> Verdict:
         """The strictest matching rule's verdict, in any order of the rules; the finding's default where none matches.
@@ -121,14 +123,13 @@ class EffectivePolicy:
 
     def speaks_of_wholes(self, phase: Phase) -> bool:
         """Whether some rule is about requests (answers) or their tool calls as a whole."""
-        return any(rule.when.direction in {"any", phase.value} for rule in self._wholes)
+        return self._spoken_of[phase]
 
     def wholes(self, flow: Flow, phase: Phase, leaves: Sequence[Leaf]) -> list[Whole]:
         """What rules without `finding` say of one phase of `flow`, and of each tool that it names."""
         found: list[Whole] = []
         for subject, tool, characters in _subjects(flow, phase, leaves):
-            given = self._given(flow)._replace(tool=tool, characters=characters)
-            case = Case("", subject, phase, 1.0, given)
+            case = Case("", subject, phase, 1.0, self._given(flow, tool, characters))
             for rule in self._wholes:
                 if (rule.when.tool is None) is not (subject.role is Role.OTHER):
                     continue
@@ -163,17 +164,17 @@ class EffectivePolicy:
         return _strictest([(one, action) for one, action in said if action is not None], finding, leaf)
 
     def _case(self, finding: Finding, leaf: Leaf, phase: Phase, flow: Flow | None, matched: str) -> Case:
-        given = self._given(flow)._replace(matched=matched, characters=len(leaf.text))
-        if self.names_tools:
-            given = given._replace(tool=tool_of(flow, leaf))
+        tool = tool_of(flow, leaf) if self.names_tools else ""
+        given = self._given(flow, tool, len(leaf.text), matched)
         return Case(finding.code, leaf, phase, finding.score, given)
 
-    def _given(self, flow: Flow | None) -> Circumstances:
+    def _given(self, flow: Flow | None, tool: str | None, characters: int, matched: str = "") -> Circumstances:
+        now = self._now()
         if flow is None:
-            return Circumstances(self._now())
+            return Circumstances(now, tool=tool, characters=characters, matched=matched)
         who = flow.principal
         return Circumstances(
-            self._now(), who.tenant, who.id, who.agent, who.key_id, model=flow.model, session=flow.session
+            now, who.tenant, who.id, who.agent, who.key_id, flow.model, flow.session, tool, characters, matched
         )
 
 

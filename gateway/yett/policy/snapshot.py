@@ -17,6 +17,7 @@ from yett.verdict import Finding, Verdict
 __all__ = ["MAX_BOUND", "MAX_CACHED", "NOT_EDITABLE", "Place", "PolicySnapshot"]
 
 MAX_BOUND = 4096
+_ANYBODY = Identity()
 
 
 class Place(NamedTuple):
@@ -66,7 +67,7 @@ class PolicySnapshot:
     def bound_to(self, identity: Identity) -> EffectivePolicy:
         """The rules that concern `identity`, merged. Callers whom the same rules concern share one policy."""
         if not self._varies:
-            identity = Identity()
+            identity = _ANYBODY
         found = self._bound.get(identity)
         if found is None:
             if len(self._bound) >= MAX_BOUND:  # models are named by callers
@@ -77,7 +78,7 @@ class PolicySnapshot:
 
     def judge(self, finding: Finding, leaf: Leaf, phase: Phase, flow: Flow | None = None, matched: str = "") -> Verdict:
         """The verdict of the rules that concern everybody; see `EffectivePolicy.judge`."""
-        return self.bound_to(Identity()).judge(finding, leaf, phase, flow, matched)
+        return self.bound_to(_ANYBODY).judge(finding, leaf, phase, flow, matched)
 
     def asks_for(self, code: str) -> bool:
         """Whether some rule names findings with `code`."""
