@@ -209,6 +209,12 @@ def value_key(master: bytes) -> bytes:
     return hmac.digest(master, b"policy values", hashlib.sha256)
 
 
+def present_value_key(settings: Settings) -> bytes:
+    """`value_key` of a gateway that has run before; empty where its vault key is not there, which is not made."""
+    path = settings.path(settings.vault_key)
+    return value_key(load_master_key(path)) if path.is_file() else b""
+
+
 async def _build(settings: Settings, worker: int, policies: PolicySource | None = None) -> Core:
     metrics = Metrics()
     registry = build_registry(settings)

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import asdict
 from typing import Any
 
-from yett.app import build_registry
+from yett.app import build_registry, present_value_key
 from yett.at_hand import DetectorsAtHand
 from yett.callables import CallableScans, make_scanner
 from yett.config import Settings
@@ -19,6 +19,8 @@ from yett.pipeline import Pipeline
 from yett.policy.conditions import Identity
 from yett.policy.lint import lint
 from yett.policy.loader import Surroundings, load_policies
+from yett.policy.model import Rule
+from yett.policy.snapshot import PolicySnapshot
 from yett.registry import Registry
 from yett.scan import ScanEngine
 from yett.server.facts import refuse_by_settings
@@ -37,7 +39,9 @@ def describe(settings: Settings) -> dict[str, Any]:
     contributed = [one.detector for one in registry.callables()]
     asyncio.run(_try_out(contributed))
     at_hand = DetectorsAtHand(engine, detectors, _inline(registry))
-    policy = load_policies(settings.path(settings.policies), Surroundings(at_hand))
+    policy = load_policies(
+        settings.path(settings.policies), Surroundings(at_hand, value_key=present_value_key(settings))
+    )
     codes = at_hand.known | {found.code for one in contributed for found in one.finds}
     guards = [
         {"name": one.name, "code": one.code, "streaming": f"exact, holds at most {one.max_len} characters"}
@@ -53,7 +57,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "passthrough": settings.passthrough,
         "policy": {
             "revision": policy.revision,
-            "rules": [rule.describe() for rule in policy.rules],
+            "rules": [_rule(policy, rule) for rule in policy.rules],
             "problems": [asdict(one) for one in lint(policy, codes)],
         },
         "models": {name: [f"{t.provider}/{t.model}" for t in model.targets] for name, model in settings.models.items()},
@@ -72,7 +76,8 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
     if route is None:
         raise RequestError(f"no dialect for {path}; there are {', '.join(ROUTES)}", status=404, code="not_found")
     registry = build_registry(settings)
-    policy = load_policies(settings.path(settings.policies))
+    around = Surroundings(value_key=present_value_key(settings))
+    policy = load_policies(settings.path(settings.policies), around)
     calls, contributed = HookCalls(lambda plugin, hook: None), registry.callables()
     value = strictjson.loads(body, max_depth=settings.limits.json_depth)
     if not isinstance(value, dict):
@@ -116,6 +121,20 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
         "ledger": {"leaves": len(exchange.leaves), "unscanned": checked.ledger.missing()},
         "policy_revision": policy.revision,
     }
+
+
+def _rule(policy: PolicySnapshot, rule: Rule) -> dict[str, Any]:
+    bind = policy.place(rule).bind
+    shown = rule.describe()
+    return {
+        "id": shown.pop("id"),
+        "bind": bind.model_dump(mode="json", exclude_unset=True) if bind else "everybody",
+        "when": shown.pop("when"),
+        "do": shown.pop("do"),
+        "mode": rule.mode,
+        "severity": rule.severity,
+        "tags": list(rule.tags),
+    } | shown
 
 
 def _inline(registry: Registry) -> CallableScans:

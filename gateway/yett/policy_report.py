@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from yett.app import build_registry, value_key
+from yett.app import build_registry, present_value_key
 from yett.at_hand import DetectorsAtHand
 from yett.callables import CallableScans
 from yett.config import Settings
@@ -18,7 +18,6 @@ from yett.policy.lint import Problem, lint
 from yett.policy.loader import Surroundings, load_policies
 from yett.rehearsal import CaseResult, rehearse
 from yett.scan import ScanEngine
-from yett.vault import load_master_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ def report_on(settings: Settings, folder: Path) -> Report:
     detectors, contributed = registry.detectors(), registry.callables()
     inline = CallableScans([one for one in contributed if one.detector.isolation == "inline"])
     at_hand = DetectorsAtHand(ScanEngine(detectors), detectors, inline)
-    own = settings.path(settings.vault_key)
-    key = value_key(load_master_key(own)) if own.is_file() else b""
+    key = present_value_key(settings)
     snapshot = load_policies(folder, Surroundings(value_key=key))
     cases = read_cases(folder)
     known = at_hand.known | {found.code for one in contributed for found in one.detector.finds}

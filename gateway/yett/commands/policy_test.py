@@ -131,6 +131,6 @@ def _print(report: Report) -> None:
             typer.secho(f"      + got       {one.got}", fg=typer.colors.RED)
     words = f"{len(report.rules)} rules, {len(report.examples)} examples, {len(report.cases)} cases"
     skipped = sum(one.tried.skipped for one in report.examples)
-    words += f" ({skipped} examples skipped: no such detector here)" if skipped else ""
+    words += f" ({skipped} examples skipped: their detector or key is not here)" if skipped else ""
     colour = typer.colors.RED if report.failures else typer.colors.GREEN
     typer.secho(f"{words}: {report.failures} failed, {len(report.problems)} warnings", fg=colour, bold=True)

@@ -13,6 +13,8 @@ from yett.policy.counts import Counts
 from yett.policy.model import Rule
 from yett.verdict import Action
 
+KEYED = "hmac:"
+
 
 class Case(NamedTuple):
     """One finding, or one request, answer or tool call as a whole (`code` is empty), with all that is known of it."""
@@ -70,7 +72,7 @@ def digest(value: str, key: bytes = b"") -> str:
     """How `allow_values` names `value`: a SHA-256, or an HMAC with `key`."""
     raw = value.encode("utf-8", "surrogatepass")
     if key:
-        return f"hmac:{hmac.digest(key, raw, hashlib.sha256).hex()}"
+        return f"{KEYED}{hmac.digest(key, raw, hashlib.sha256).hex()}"
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 

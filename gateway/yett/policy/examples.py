@@ -9,7 +9,7 @@ from typing import Protocol
 from yett.detector import Span
 from yett.flow import Leaf, Phase, Role
 from yett.policy.conditions import Circumstances, any_glob
-from yett.policy.evaluate import Case, Judging, excepted, says, utc_now
+from yett.policy.evaluate import KEYED, Case, Judging, excepted, says, utc_now
 from yett.policy.model import Example, Rule
 
 
@@ -47,14 +47,18 @@ def try_examples(rule: Rule, detectors: Detectors, value_key: bytes = b"") -> It
     """Each example of `rule` with what the rule makes of it; `count` is taken as reached, `sample` as drawn.
 
     Only this rule is tried: another one may well do more. An example is skipped where none of the detectors at hand
-    finds what the rule speaks about.
+    finds what the rule speaks about, and where the rule allows keyed values whose key is not at hand.
     """
     globs = rule.when.finding
-    untried = globs is not None and not any(any_glob(globs, code) for code in detectors.codes)
+    why = ""
+    if globs is not None and not any(any_glob(globs, code) for code in detectors.codes):
+        why = "no such detector here"
+    elif not value_key and any(value.startswith(KEYED) for value in rule.allow_values):
+        why = "the key of its allow_values is not here"
     for kind in (rule.do, "allow"):
         for index, example in enumerate(getattr(rule.examples, kind)):
-            if untried:
-                yield Tried(rule.id, (kind, index), kind, "no such detector here", skipped=True)
+            if why:
+                yield Tried(rule.id, (kind, index), kind, why, skipped=True)
                 continue
             got = rule.do if _acts(rule, example, detectors, value_key) else "allow"
             yield Tried(rule.id, (kind, index), kind, got)

@@ -12,6 +12,7 @@ from yett.policy.model import Rule
 from yett.policy.snapshot import PolicySnapshot
 from yett.strictyaml import nearest
 
+_OF_NO_TOOL = frozenset({Role.SYSTEM, Role.USER, Role.OTHER})
 _NOT_IN_ANSWERS = frozenset({Role.SYSTEM, Role.USER, Role.TOOL_DESCRIPTION})
 
 
@@ -60,13 +61,20 @@ def _unknown_codes(rule: Rule, codes: Collection[str]) -> Iterator[tuple[str, st
 
 
 def _never(rule: Rule) -> Iterator[tuple[str, str]]:
-    when = rule.when
-    if when.direction != "response":
-        return
-    if when.newest:
+    when, roles = rule.when, set(rule.when.role or ())
+    answers = when.direction == "response"
+    if when.tool and roles and roles <= _OF_NO_TOOL:
+        yield "never-fires", f"no text of {_listing(roles)} belongs to a tool"
+    elif when.finding is None and answers and roles and Role.TOOL_ARGUMENTS not in roles:
+        yield "never-fires", "of tools, answers hold calls only: role: tool_arguments"
+    elif answers and roles and roles <= _NOT_IN_ANSWERS:
+        yield "never-fires", f"answers hold no text of {_listing(roles)}"
+    if answers and when.newest:
         yield "never-fires", "newest: true with direction: response: only requests have a newest turn"
-    if when.role and set(when.role) <= _NOT_IN_ANSWERS:
-        yield "never-fires", f"answers hold no text of {', '.join(when.role)}"
+
+
+def _listing(roles: Collection[Role]) -> str:
+    return ", ".join(sorted(roles))
 
 
 def _shadowed(snapshot: PolicySnapshot, rule: Rule) -> Iterator[tuple[str, str]]:

@@ -119,6 +119,44 @@ def test_counts_clocks_shadows_and_identities_are_those_of_the_case(here: Path) 
     assert result.exit_code == 0, result.output
 
 
+TOOLS = """version: 1
+rules:
+  - {id: no-mail, when: {tool: mail, direction: response}, do: deny}
+  - {id: no-pii, when: {finding: "pii.*", tool: find, direction: response}, do: deny}
+"""
+PROPOSED = [
+    # path, stream, tool, arguments, decision
+    ("responses", False, "mail", "{}", "deny"),
+    ("responses", True, "mail", "{}", "deny"),
+    ("responses", True, "other", "{}", "allow"),
+    ("responses", False, "find", "a.b@example.org", "deny"),
+    ("responses", True, "find", "a.b@example.org", "deny"),
+    ("responses", False, "other", "a.b@example.org", "allow"),
+    ("responses", True, "other", "a.b@example.org", "deny"),  # its name is not known yet: the strict way
+    ("chat/completions", True, "mail", "{}", "deny"),
+    ("chat/completions", True, "find", "a.b@example.org", "deny"),
+    ("chat/completions", True, "other", "a.b@example.org", "allow"),
+]
+
+
+def test_tools_in_each_dialect(here: Path) -> None:
+    (here / "policies/own.yaml").write_text(TOOLS)
+    cases = [
+        {
+            "name": f"{path} {'stream ' if stream else ''}{tool} {arguments}",
+            "text": "hi",
+            "path": f"/v1/{path}",
+            "stream": stream,
+            "answer": {"calls": [{"tool": tool, "arguments": json.dumps({"to": arguments})}]},
+            "expect": {"answer": {"decision": decision, "lacks": arguments if decision == "deny" else []}},
+        }
+        for path, stream, tool, arguments, decision in PROPOSED
+    ]
+    (here / "policies/tests/own.yaml").write_text(json.dumps({"version": 1, "cases": cases}))  # JSON is YAML
+    result = run("test")
+    assert result.exit_code == 0, result.output
+
+
 def test_failing_examples_and_warnings_are_told(here: Path) -> None:
     (here / "policies/own.yaml").write_text(
         "version: 1\nrules:\n  - {id: r, when: {finding: pii.emial}, do: deny}\n"
@@ -131,6 +169,24 @@ def test_failing_examples_and_warnings_are_told(here: Path) -> None:
     (here / "policies/own.yaml").write_text("version: 1\nrules:\n  - {id: r, when: {finding: x.y}, do: flag}\n")
     assert run("test").exit_code == 0
     assert run("test", "--strict").exit_code == 1
+
+
+def test_check_shows_what_looks_wrong_and_what_rules_are_for(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("yett.describe.ScanEngine", shared_engine)
+    monkeypatch.setenv("NOT_SET", "x")
+    (here / "config/keys.yaml").write_text("keys: []\n")
+    (here / "policies/own.yaml").write_text(
+        "version: 1\nbind: {tenant: acme}\nrules:\n"
+        "  - {id: r, when: {finding: pii.emial}, do: deny, severity: critical, tags: [OWASP LLM02], mode: shadow}\n"
+    )
+    result = run("check")
+    assert result.exit_code == 0, result.output
+    assert "own.yaml:4: rule r: when: no loaded detector finds 'pii.emial'" in result.stderr
+    for word in ("tenant: acme", "everybody", "critical", "OWASP LLM02", "shadow"):
+        assert word in result.stdout
+    told = json.loads(run("check", "--json").stdout)["policy"]
+    assert {one["kind"] for one in told["problems"]} == {"unknown-finding", "no-examples"}
+    assert told["rules"][-1]["severity"] in {"critical", "high"}
 
 
 def test_json_and_junit(here: Path) -> None:

@@ -49,6 +49,7 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"when": {"tool": "x"}, "examples": {"deny": [{"text": "", "tool": "x"}], "allow": ["x"]}}, ["passed", "passed"]),
     ({"when": {"size": {"at_least": 3}}, "examples": {"deny": ["abc"], "allow": ["ab"]}}, ["passed", "passed"]),
     ({"when": MAIL, "allow_values": [digest("a@b.org")], "examples": {"allow": ["a@b.org"]}}, ["passed"]),
+    ({"when": MAIL, "allow_values": [digest("a@b.org", b"k")], "examples": {"allow": ["a@b.org"]}}, ["skipped"]),
     ({"when": MAIL, "do": "flag", "sample": 0.001, "examples": {"flag": ["a@b.org"]}}, ["passed"]),
     ({"when": MAIL, "mode": "shadow", "examples": {"deny": ["a@b.org"]}}, ["passed"]),
     (

@@ -30,6 +30,11 @@ def problems(*rules: Any, codes: Any = CODES) -> list[tuple[str, str]]:
         ({"when": {"finding": "*", "direction": "response", "newest": False}, "examples": OK}, []),
         ({"when": {"finding": "*", "direction": "response", "role": "user"}, "examples": OK}, ["never-fires"]),
         ({"when": {"finding": "*", "direction": "response", "role": ["user", "assistant"]}, "examples": OK}, []),
+        ({"when": {"finding": "*", "tool": "x", "role": ["user", "system"]}, "examples": OK}, ["never-fires"]),
+        ({"when": {"finding": "*", "tool": "x", "role": ["user", "tool_result"]}, "examples": OK}, []),
+        ({"when": {"tool": "x", "role": "user"}, "examples": OK}, ["never-fires"]),
+        ({"when": {"tool": "x", "role": "tool_result", "direction": "response"}, "examples": OK}, ["never-fires"]),
+        ({"when": {"tool": "x", "role": "tool_arguments", "direction": "response"}, "examples": OK}, []),
         ({"except": [HOLE], "examples": OK}, ["expired"]),
         ({"except": [HOLE | {"until": "2027-01-01"}], "examples": OK}, []),
         (

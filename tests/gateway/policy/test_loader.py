@@ -1,7 +1,10 @@
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from helpers.detectors import engine, pii, secrets
 from yett.at_hand import DetectorsAtHand
@@ -278,3 +281,12 @@ def test_counts_are_kept_over_reloads(folder: Path) -> None:
 
 def test_the_shipped_schema_is_fresh() -> None:
     assert (SHIPPED.parent / "config/policy.schema.json").read_text() == schema_json()
+
+
+def test_the_shipped_files_fit_the_schema() -> None:
+    schema = Draft202012Validator(json.loads((SHIPPED.parent / "config/policy.schema.json").read_text()))
+    Draft202012Validator.check_schema(schema.schema)
+    files = [*SHIPPED.glob("*.yaml"), *(SHIPPED.parent / "docs/examples/policy-repo/policies").glob("*.yaml")]
+    assert len(files) >= 3
+    assert [str(file) for file in files if not schema.is_valid(yaml.safe_load(file.read_text()))] == []
+    assert not schema.is_valid({"version": 1, "rules": [{"id": "r", "when": {"findng": "x"}, "do": "deny"}]})
