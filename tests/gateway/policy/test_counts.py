@@ -43,3 +43,15 @@ def test_memory_is_bounded_and_the_busy_stay() -> None:
         counts.reached("r", "t", f"p{number}", 2, 10.0)
         assert counts.reached("r", "t", "busy", 2, 10.0)
     assert len(counts._seen) == 3
+
+
+def test_so_are_the_times_of_all_together() -> None:
+    counts = Counts(Clock(), max_times=100)
+    for number in range(20):
+        for _ in range(30):
+            counts.reached("r", "t", f"p{number}", 25, 10.0)
+        assert sum(map(len, counts._seen.values())) == counts._held <= 100
+    assert counts.reached("r", "t", "p19", 25, 10.0)
+    for _ in range(300):
+        counts.reached("r", "t", "p19", 200, 10.0)
+    assert len(counts._seen) == 1, "one window is always kept"
