@@ -14,7 +14,7 @@ ARGS ?=
 CONFIG ?= config/dev.yaml
 PROOF_LIMIT_S ?= 720
 
-.PHONY: help run test setup check schema bench bench-peers ci-proofs chaos fuzz nightly lock clean
+.PHONY: help run test setup check schema bench bench-detectors bench-peers ci-proofs chaos fuzz nightly lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $(STAMP)
 	@echo "make: ready"
 
-check: setup schema ## Lint, format, types, import rules, freshness of the generated schema
+check: setup schema ## Lint, format, types, import rules, freshness of the generated schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,9 +49,14 @@ check: setup schema ## Lint, format, types, import rules, freshness of the gener
 schema: setup
 	@$(BIN)/yett schema | diff -u config/gateway.schema.json - \
 	  || { echo "make: config/gateway.schema.json is stale: yett schema > config/gateway.schema.json"; exit 1; }
+	@$(BIN)/yett policy schema | diff -u config/policy.schema.json - \
+	  || { echo "make: config/policy.schema.json is stale: yett policy schema > config/policy.schema.json"; exit 1; }
 
 bench: setup ## Measure Yett, nginx and the installed peers, about four minutes (ARGS=--quick for a look)
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-detectors: setup ## Measure what the default detectors cost, in process
+	$(BIN)/python bench/detectors.py $(ARGS)
 
 bench-peers: setup ## Install the peers that the bench compares with, into bench/.venvs
 	$(BIN)/python bench/peers.py

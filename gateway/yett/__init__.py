@@ -3,7 +3,7 @@
 These are the public names, all that a plugin author needs; everything else may move between versions.
 """
 
-from yett.detector import Detector, Pattern, Span, Validator
+from yett.detector import CallableDetector, Detector, Found, Pattern, Scanner, Span, Streaming, Validator
 from yett.errors import ConfigError, Denied, HttpError, PluginError, RequestError, Unavailable, YettError
 from yett.flow import FlowView, Leaf, Phase, Principal, Role, Target, ToolCall, ToolOffer, ToolResult
 from yett.hookspecs import hookimpl
@@ -12,6 +12,7 @@ from yett.version import __version__
 
 __all__ = [
     "Action",
+    "CallableDetector",
     "ConfigError",
     "Decision",
     "Denied",
@@ -19,6 +20,7 @@ __all__ = [
     "Edit",
     "Finding",
     "FlowView",
+    "Found",
     "HttpError",
     "Leaf",
     "Pattern",
@@ -27,7 +29,9 @@ __all__ = [
     "Principal",
     "RequestError",
     "Role",
+    "Scanner",
     "Span",
+    "Streaming",
     "Target",
     "ToolCall",
     "ToolOffer",

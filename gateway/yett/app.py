@@ -187,7 +187,10 @@ class Gateway:
 
 
 def build_registry(settings: Settings) -> Registry:
-    """The plugins that `settings` asks for: built-ins first, in their own order. Raises PluginError, ConfigError."""
+    """The plugins that `settings` asks for: built-ins first, in their own order. Raises PluginError, ConfigError.
+
+    A built-in that is `optional` runs only where it is named.
+    """
     registry = Registry()
     builtins = load_builtins()
     known = {getattr(one, "name", "") for one in builtins}
@@ -196,12 +199,20 @@ def build_registry(settings: Settings) -> Registry:
         raise ConfigError(f"builtins: no built-in plugin {unknown[0]!r}; there are {', '.join(sorted(known))}")
     for builtin in builtins:
         chosen = settings.builtins.get(getattr(builtin, "name", ""))
-        if chosen is None or chosen.enabled:
+        if chosen.enabled if chosen else not getattr(builtin, "optional", False):
             registry.add(builtin, chosen.config if chosen else {}, source="builtin")
     for entry in settings.plugins:
         plugin, source = find_plugin(entry.name)
         registry.add(plugin, entry.config, source=source, on_error=entry.on_error, deadline_s=entry.deadline_s)
     return registry
+
+
+def absent_codes(settings: Settings) -> frozenset[str]:
+    """What built-ins that `settings` leaves out would find, as far as their `codes` say."""
+    running = {one.name for one in build_registry(settings).describe()}
+    return frozenset(
+        code for one in load_builtins() if getattr(one, "name", "") not in running for code in getattr(one, "codes", ())
+    )
 
 
 def value_key(master: bytes) -> bytes:

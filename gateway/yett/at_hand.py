@@ -8,6 +8,7 @@ from yett.callables import CallableScans
 from yett.detector import Detector, Span
 from yett.errors import ConfigError, HttpError
 from yett.flow import Phase, Role
+from yett.policy.conditions import any_glob
 from yett.scan import ScanEngine
 
 
@@ -25,9 +26,14 @@ class DetectorsAtHand:
         self._engine = engine
         self._callables = callables
 
-    def scan(self, text: str, role: Role, phase: Phase) -> Sequence[Span]:
-        """What stands in `text`. Raises ConfigError, without the text, if a detector fails."""
+    def scan(self, text: str, role: Role, phase: Phase, globs: Sequence[str]) -> Sequence[Span]:
+        """What stands in `text` by the detectors of codes that fit `globs`, and by some others.
+
+        Raises ConfigError, without the text, if a detector fails that must not.
+        """
+        codes = {code for code in self.codes if any_glob(globs, code)}
         try:
-            return [*self._engine.scan(text), *self._callables.find_now(phase, role, text)]
+            declared = [span for span in self._engine.scan(text) if phase in span.detector.phases]
+            return [*declared, *self._callables.find_now(phase, role, text, codes)]
         except HttpError as error:
             raise ConfigError(f"an example cannot be tried: {error.message}") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,7 +54,6 @@ class CallableScans:
         """Make the inline scanners. Raises ConfigError for one that cannot be made, or a worker without a pool."""
         self._runs = tuple(_Run(one, pool) for one in contributed)
         self.names = tuple(run.detector.name for run in self._runs)
-        self.holds_streams = any(run.reads(Phase.RESPONSE) and run.holds for run in self._runs)
         self._by_phase = {phase: tuple(run for run in self._runs if run.reads(phase)) for phase in Phase}
 
     def codes(self, *, inline: bool = False) -> frozenset[str]:
@@ -61,14 +61,25 @@ class CallableScans:
         runs = [run for run in self._runs if run.inline or not inline]
         return frozenset(one.code for run in runs for one in run.detector.finds)
 
-    def find_now(self, phase: Phase, role: Role, text: str) -> list[Span]:
-        """What the inline ones find in one text, without memory. Raises Unavailable if one fails."""
-        runs = [run for run in self._by_phase[phase] if run.inline]
+    def find_now(self, phase: Phase, role: Role, text: str, codes: Collection[str]) -> list[Span]:
+        """What the inline ones that may find one of `codes` find in one text, without memory.
+
+        Raises Unavailable if one fails that must not.
+        """
+        runs = [run for run in self._by_phase[phase] if run.inline and run.finds_any(codes)]
         return [span for run in runs for span in run.find_now(role, text)]
 
     def reads(self, phase: Phase) -> bool:
         """Whether any of them reads texts of `phase`."""
         return bool(self._by_phase[phase])
+
+    def holds_streams(self, policy: Wanted) -> bool:
+        """Whether one that `policy` wants has to see a streamed answer whole before any of it leaves."""
+        return any(run.holds and run.wanted(policy) for run in self._by_phase[Phase.RESPONSE])
+
+    def notes_streams(self, policy: Wanted) -> bool:
+        """Whether one that `policy` wants reads answers at all."""
+        return any(run.wanted(policy) for run in self._by_phase[Phase.RESPONSE])
 
     async def find(
         self, phase: Phase, texts: Sequence[tuple[Role, str]], policy: Wanted, degraded: list[str]
@@ -115,6 +126,9 @@ class _Run:
     def reads(self, phase: Phase) -> bool:
         return phase in self.detector.phases
 
+    def finds_any(self, codes: Collection[str]) -> bool:
+        return any(code in codes for code in self._codes)
+
     def find_now(self, role: Role, text: str) -> Sequence[Span]:
         roles = self.detector.roles
         if self._scanner is None or not text or not (roles is None or role in roles):
@@ -122,7 +136,10 @@ class _Run:
         try:
             return self._spans(text, self._scanner.scan([text])[0])
         except Exception as error:  # noqa: BLE001  # code of others may raise anything
-            raise self._failed(error) from None
+            failed = self._failed(error)
+            if self._contributed.fail_open:
+                return ()
+            raise failed from None
 
     def wanted(self, policy: Wanted) -> bool:
         return not self.detector.asked_for or any(policy.asks_for(code) for code in self._codes)
@@ -167,7 +184,8 @@ class _Run:
 
     def _spans(self, text: str, found: Collection[Found]) -> tuple[Span, ...]:
         spans = []
-        for start, end, code, score in found:
+        for at, until, code, score in found:
+            start, end = operator.index(at), operator.index(until)
             if not (0 <= start < end <= len(text) and 0 <= score <= 1):
                 raise ValueError("a place outside the text, or a score outside 0 to 1")
             one = self._codes[code]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from yett.commands import inspect, keys, policy_test, serving, starter
+from yett.commands import evaluate, inspect, keys, policy_test, serving, starter
 from yett.commands.options import RootOption
 from yett.errors import EXIT_CONFIG, ConfigError, HttpError, PluginError
 
@@ -47,6 +47,7 @@ def make_app() -> typer.Typer:
     app.command("check")(inspect.check)
     app.command("explain")(inspect.explain)
     app.command("test")(policy_test.test)
+    app.command("eval")(evaluate.evaluate)
     app.command("schema", hidden=True)(inspect.print_schema)
     policy_commands = typer.Typer(help="Work on policy files.", no_args_is_help=True)
     policy_commands.command("digest")(policy_test.digest)

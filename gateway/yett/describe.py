@@ -7,7 +7,7 @@ import secrets
 from dataclasses import asdict
 from typing import Any
 
-from yett.app import build_registry, present_value_key
+from yett.app import absent_codes, build_registry, present_value_key
 from yett.at_hand import DetectorsAtHand
 from yett.callables import CallableScans, make_scanner
 from yett.config import Settings
@@ -58,7 +58,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "policy": {
             "revision": policy.revision,
             "rules": [_rule(policy, rule) for rule in policy.rules],
-            "problems": [asdict(one) for one in lint(policy, codes)],
+            "problems": [asdict(one) for one in lint(policy, codes, absent_codes(settings))],
         },
         "models": {name: [f"{t.provider}/{t.model}" for t in model.targets] for name, model in settings.models.items()},
         "plugins": [{"name": p.name, "source": p.source, "hooks": list(p.hooks)} for p in registry.describe()],

@@ -51,6 +51,7 @@ class Detector:
     max_len    longest match in characters; a stream never holds back more than this for this detector
     hit, miss  examples that run at load: each `hit` must be found, no `miss` may be
     default    the action where no policy rule matches
+    phases     whether it concerns requests, answers or both
     concerns   asked for each match whether it is a finding in this flow (see `Concern`); fast, pure; raising counts as
                guard failure
     """
@@ -69,6 +70,7 @@ class Detector:
     priority: int = 0
     hit: tuple[str, ...] = ()
     miss: tuple[str, ...] = ()
+    phases: frozenset[Phase] = frozenset(Phase)
     concerns: Concern | None = None
 
 

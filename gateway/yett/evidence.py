@@ -10,6 +10,7 @@ import re2
 from yett.detector import Detector
 from yett.errors import Unavailable
 from yett.regexshape import Search, searcher
+from yett.wire.unicode import ScanView
 
 CONTEXT_BOOST = 0.35
 CONTEXT_FLOOR = 0.4
@@ -78,11 +79,16 @@ class Evidence:
 def _words_of(detector: Detector) -> re.Pattern[str] | None:
     if not detector.context:
         return None
-    words = "|".join(re.escape(word) for word in sorted(detector.context, key=len, reverse=True))
+    words = "|".join(re.escape(word) for word in sorted(_shown(detector), key=len, reverse=True))
     return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
 
 def _ascii_words_of(detector: Detector) -> Search | None:
     """The same for text that is all ASCII and begins one character early: RE2 takes a fifth of the time."""
-    words = [re2.escape(word) for word in detector.context if word.isascii()]
+    words = [re2.escape(word) for word in _shown(detector) if word.isascii()]
     return searcher(rf"(?i)\W(?:{'|'.join(words)})(?:\W|\z)") if words else None
+
+
+def _shown(detector: Detector) -> list[str]:
+    """The context words as the scan view shows them, which is where they are looked for."""
+    return [ScanView().add(word, final=True) for word in detector.context]

@@ -103,8 +103,7 @@ class Target:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """W3C trace context: 32 hex digits of trace id, 16 of the caller's span, both minted when absent."""
 
     trace_id: str

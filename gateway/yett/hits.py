@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from yett.detector import Span
-from yett.wire.unicode import ScanView
-
-if TYPE_CHECKING:
-    from yett.rules import Rule
+from yett.detector import Detector, Span
+from yett.wire.offsets import Offsets
 
 Placed = TypeVar("Placed", "Hit", Span)
+
+
+class Finder(Protocol):
+    """What found a hit: in most cases a `yett.rules.Rule`. `order` decides between equals."""
+
+    @property
+    def detector(self) -> Detector:
+        """The detector whose finding the hit becomes."""
+
+    @property
+    def order(self) -> int:
+        """Its place in the configuration."""
 
 
 class Hit(NamedTuple):
@@ -21,13 +30,33 @@ class Hit(NamedTuple):
     start: int
     end: int
     score: float
-    rule: Rule
+    rule: Finder
 
 
-def place(hit: Hit, view: ScanView) -> Hit:
+class ReadHit(Hit):
+    """A hit on the text with its sequences read (see `yett.wire.sequences`)."""
+
+    __slots__ = ()
+
+
+def place(hit: Hit, view: Offsets) -> Hit:
     """`hit`, found on a scan view, in positions of the original text."""
     start, end = view.span(hit.start, hit.end)
     return hit if (start, end) == (hit.start, hit.end) else Hit(start, end, hit.score, hit.rule)
+
+
+def whole_escapes(hits: Sequence[Hit], view: Offsets) -> list[Hit]:
+    r"""`hits` in a JSON text without those that an edit could not stand for: they would cut an escape in two.
+
+    Those begin in the middle of an escape (with the `n` of `\n`) and give way to a hit on the read text (`view`) that
+    they overlap.
+    """
+    read = [hit for hit in hits if isinstance(hit, ReadHit)]
+    return [
+        hit
+        for hit in hits
+        if not view.inside_unit(hit.start) or not any(r.start < hit.end and hit.start < r.end for r in read)
+    ]
 
 
 def clusters(items: Iterable[Placed]) -> Iterator[list[Placed]]:

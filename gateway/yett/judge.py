@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from yett.detector import Span
 from yett.errors import Unavailable
@@ -40,8 +40,7 @@ class Policy(Protocol):
         """Whether some rule names findings with `code`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):  # one for each finding
     """A finding with what policy said of it: what the audit keeps.
 
     `rehearsed`: a rule in shadow mode said it; `rule` is then `shadow:ACTION:ID`, and it decided nothing.
@@ -104,7 +103,7 @@ class Judge:
 
         A pseudonym of ours in an answer is none, whatever it looks like: it is restored.
         """
-        if self.phase is Phase.RESPONSE and matched in self.restores:
+        if self.phase not in span.detector.phases or (self.phase is Phase.RESPONSE and matched in self.restores):
             return False
         concerns = span.detector.concerns
         if concerns is None or self.flow is None:

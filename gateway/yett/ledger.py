@@ -46,6 +46,10 @@ class KnownLeaves:
         self._seen.add(digest)
         return True
 
+    def has_all(self, digests: Iterable[bytes]) -> bool:
+        """Whether each of `digests` is known."""
+        return self._seen.issuperset(digests)
+
     def clear(self) -> None:
         """Forget all: a record that named some of them may not have been stored."""
         self._seen.clear()
@@ -80,14 +84,17 @@ class Ledger:
     def summary(self, known: KnownLeaves) -> LedgerRecord:
         """The ledger as the audit stores it: new leaves by pointer and hash, known ones as a count and a digest."""
         pointers = known.wording.pointers
-        new: list[tuple[str, str, str]] = [(pointers[pointer], "", "opaque") for pointer in self._opaque]
-        resent: list[bytes] = []
-        add = known.add
-        for leaf, digest in zip(self._leaves, self._digests or self._digest(known.keyed(self._key)), strict=True):
-            if add(digest):
-                new.append((pointers[leaf.pointer], digest.hex(), "all"))
-            else:
-                resent.append(digest)
+        new = [(pointers[pointer], "", "opaque") for pointer in self._opaque] if self._opaque else []
+        digests = self._digests or self._digest(known.keyed(self._key))
+        if known.has_all(digests):
+            resent = digests
+        else:
+            resent = []
+            for leaf, digest in zip(self._leaves, digests, strict=True):
+                if known.add(digest):
+                    new.append((pointers[leaf.pointer], digest.hex(), "all"))
+                else:
+                    resent.append(digest)
         if not resent:
             return LedgerRecord(new, worded=True)
         digest_of_resent = hashlib.blake2b(b"".join(resent), digest_size=DIGEST_BYTES).hexdigest()

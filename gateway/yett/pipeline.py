@@ -13,7 +13,6 @@ from typing import Any
 from yett.callables import CallableScans
 from yett.detector import Span
 from yett.errors import Unavailable
-from yett.escapes import Unescaped, unescape, united
 from yett.flow import Flow, Leaf, Phase, ToolCall
 from yett.hookcalls import HookCalls
 from yett.judge import Judge, Judged, Policy, edits_across, one_way
@@ -67,8 +66,14 @@ class Pipeline:
         self._calls = calls
         self._request_hooks = any(registry.hooks[name] for name in REQUEST_CHECKS)
         self._response_hooks = any(registry.hooks[name] for name in RESPONSE_CHECKS)
-        self.holds_streams = self._response_hooks or self.callables.holds_streams
-        self.notes_streams = self.callables.reads(Phase.RESPONSE) and not self.holds_streams
+
+    def holds_streams(self, policy: Policy) -> bool:
+        """Whether a check, a rule or a detector has to see a streamed answer whole before any of it leaves."""
+        return self._response_hooks or policy.holds_streams or self.callables.holds_streams(policy)
+
+    def notes_streams(self, policy: Policy) -> bool:
+        """Whether a detector reads a streamed answer after it has passed."""
+        return self.callables.notes_streams(policy)
 
     @property
     def detector_names(self) -> tuple[str, ...]:
@@ -147,7 +152,7 @@ class Pipeline:
         """The detectors' part of `check`, synchronous: for the whole pieces within a stream (tool arguments)."""
         if judge.flow is not None and judge.policy.names_tools:
             judge.flow.tool_calls = [*judge.flow.tool_calls, *_named(leaves)]
-        scans = _Scans.of(leaves, read_escapes=False)
+        scans = _Scans.of(leaves)
         verdicts, edits = _judge_all(judge, scans, self.engine.scan_all(scans.texts), ledger)
         edits += _tag_edits(judge, leaves)
         return Checked(decide(verdicts, judge.policy.revision), merge_edits(edits), judge.judged, ledger)
@@ -155,8 +160,11 @@ class Pipeline:
     async def _scan(
         self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger, degraded: list[str]
     ) -> tuple[list[Verdict], list[Edit]]:
-        scans = _Scans.of(leaves, read_escapes=judge.phase is Phase.REQUEST)
-        found = await _scan_texts(self.engine, scans.texts)
+        scans = _Scans.of(leaves)
+        if max(map(len, scans.texts), default=0) <= SLICE_CHARS:
+            found: Sequence[Sequence[Span]] = self.engine.scan_all(scans.texts)  # one fused pass
+        else:  # in slices that let the loop breathe
+            found = [await self.engine.scan_async(text) for text in scans.texts]
         called = await self._called(judge, scans.groups, degraded) if self.callables.reads(judge.phase) else ()
         return _judge_all(judge, scans, found, ledger, called)
 
@@ -183,13 +191,6 @@ class Pipeline:
         return found
 
 
-async def _scan_texts(engine: ScanEngine, texts: list[str]) -> Sequence[Sequence[Span]]:
-    """One fused pass for short texts; a long one is scanned in slices that let the loop breathe."""
-    if not any(len(text) > SLICE_CHARS for text in texts):
-        return engine.scan_all(texts)
-    return [await engine.scan_async(text) for text in texts]
-
-
 def _groups(leaves: Sequence[Leaf]) -> list[Group]:
     """Leaves as they are scanned: adjacent ones of the same channel are one text."""
     groups: list[Group] = []
@@ -209,41 +210,31 @@ def _groups(leaves: Sequence[Leaf]) -> list[Group]:
 class _Scans:
     """Which texts are scanned for the groups of a phase, and how their spans come together again.
 
-    Of each group the joined text, so that a value split over two parts is found; where it has several leaves, each leaf
-    alone, so that the end of one part cannot hide the beginning of a value in the next; and in requests, where the text
-    has JSON escapes, the text with them read.
+    Of each group the joined text, so that a value split over two parts is found; and where it has several leaves, each
+    leaf alone, so that the end of one part cannot hide the beginning of a value in the next.
     """
 
     groups: list[Group]
     texts: list[str]
-    views: dict[int, Unescaped]  # by group
 
     @classmethod
-    def of(cls, leaves: Sequence[Leaf], *, read_escapes: bool) -> _Scans:
+    def of(cls, leaves: Sequence[Leaf]) -> _Scans:
         """The scans that `leaves` need."""
         groups = _groups(leaves)
         texts: list[str] = []
-        views: dict[int, Unescaped] = {}
-        for number, (group, text) in enumerate(groups):
+        for group, text in groups:
             texts.append(text)
             if len(group) > 1:
                 texts += [leaf.text for leaf in group]
-            view = unescape(text) if read_escapes else None
-            if view is not None:
-                views[number] = view
-                texts.append(view.text)
-        return cls(groups, texts, views)
+        return cls(groups, texts)
 
     def spans(self, found: Sequence[Sequence[Span]]) -> Iterator[tuple[Group, Sequence[Span]]]:
         """Each group with what was found in it; `found` belongs to `texts`."""
         at = 0
-        for number, (group, text) in enumerate(self.groups):
+        for group, text in self.groups:
             spans, at = found[at], at + 1
             if len(group) > 1:
                 spans, at = _united(group, spans, found[at : at + len(group)]), at + len(group)
-            view = self.views.get(number)
-            if view is not None:
-                spans, at = united(text, spans, found[at], view), at + 1
             yield (group, text), spans
 
 
@@ -296,12 +287,11 @@ def _judge_group(
     for leaf in group:
         offsets.append(offsets[-1] + len(leaf.text))
     redact: list[Span] = []
-    answered = judge.phase is Phase.RESPONSE
     for span in spans:
         index = bisect_right(offsets, span.start, 0, len(group)) - 1
         start, end = span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
         matched = text[span.start : span.end]
-        if (span.detector.concerns is not None or answered) and not judge.concerned(span, matched):
+        if not judge.concerned(span, matched):
             continue
         verdict = judge.span(span, group[index], start, end, matched)
         verdicts.append(verdict)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from yett.app import build_registry, present_value_key
+from yett.app import absent_codes, build_registry, present_value_key
 from yett.at_hand import DetectorsAtHand
 from yett.callables import CallableScans
 from yett.config import Settings
@@ -84,7 +84,7 @@ def report_on(settings: Settings, folder: Path) -> Report:
     return Report(
         snapshot.revision,
         tuple(rule.id for rule in snapshot.rules),
-        tuple(lint(snapshot, known)),
+        tuple(lint(snapshot, known, absent_codes(settings))),
         tuple(examples),
         tuple(results),
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -217,10 +217,6 @@ def _split_flags(source: str) -> tuple[str, str]:
     return flags, source
 
 
-def _add(left: int | None, right: int | None) -> int | None:
-    return None if left is None or right is None else left + right
-
-
 def _times(high: int | None, count: int | None) -> int | None:
     if high == 0 or count == 0:
         return 0
@@ -276,26 +272,33 @@ class _Walk:
         self.ignore_case = ignore_case
         self.hidden: set[int] = set()
         self._looking = False
+        self._handlers = self._make_handlers()
 
     def sequence(self, nodes: Sequence[Any], *, dotall: bool) -> Shape:
         """The shape of nodes that follow one another."""
         parts = [self._node(str(op), value, dotall) for op, value in nodes]
-        whole = Shape(alphabet=_join_alphabets(parts))
-        for part in parts:
-            whole = replace(
-                whole,
-                low=whole.low + part.low,
-                high=_add(whole.high, part.high),
-                ahead=whole.ahead + part.ahead,
-                behind=max(whole.behind, part.behind),
-                superset=whole.superset + part.superset,
-                needed=whole.needed | part.needed,
-                digit=whole.digit or part.digit,
-            )
-        return replace(whole, opening=_openings(parts))
+        highs = [part.high for part in parts]
+        return Shape(
+            low=sum(part.low for part in parts),
+            high=None if None in highs else sum(high or 0 for high in highs),
+            ahead=sum(part.ahead for part in parts),
+            behind=max((part.behind for part in parts), default=0),
+            superset="".join(part.superset for part in parts),
+            opening=_openings(parts),
+            alphabet=_join_alphabets(parts),
+            needed=frozenset().union(*(part.needed for part in parts)),
+            digit=any(part.digit for part in parts),
+        )
 
     def _node(self, op: str, value: Any, dotall: bool) -> Shape:
-        handlers: dict[str, Callable[[Any, bool], Shape]] = {
+        if op in {"GROUPREF", "GROUPREF_EXISTS"}:
+            raise NotLocal("it refers back to a group")
+        if op not in self._handlers:
+            raise NotLocal(f"{op.lower()} is not supported")
+        return self._handlers[op](value, dotall)
+
+    def _make_handlers(self) -> Mapping[str, Callable[[Any, bool], Shape]]:
+        return {
             "LITERAL": lambda v, _: self._characters(ranges_of([("LITERAL", v)])),
             "NOT_LITERAL": lambda v, _: self._characters(ranges_of([("NEGATE", None), ("LITERAL", v)])),
             "ANY": lambda _, s: self._characters(((0, _TOP),) if s else _complement(((10, 10),))),
@@ -310,11 +313,6 @@ class _Walk:
             "ASSERT_NOT": self._look,
             "AT": lambda v, _: _anchor(str(v)),
         }
-        if op in {"GROUPREF", "GROUPREF_EXISTS"}:
-            raise NotLocal("it refers back to a group")
-        if op not in handlers:
-            raise NotLocal(f"{op.lower()} is not supported")
-        return handlers[op](value, dotall)
 
     def _characters(self, ranges: Ranges) -> Shape:
         one = chr(ranges[0][0]) if len(ranges) == 1 and ranges[0][0] == ranges[0][1] else ""

@@ -54,6 +54,7 @@ _SEARCH_S = 0.02
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _MANY = 4  # candidates from which on it pays to look for the digits first
 _SHORT_REACH = 640
+_LONG_REACH = 4500
 _FEW_WAYS = 4096  # to match at one place: a tenth of a millisecond, most of them fail at once
 
 
@@ -176,6 +177,12 @@ class Rule:
         score = self._evidence.score(self.pattern.score, text, start, end, found.start())
         return None if score is None else Hit(start + shift, end + shift, score, self)
 
+    def hits(self, rules: RuleSet, text: str, found: re.Match[str], shift: int, depth: int) -> Sequence[Hit]:
+        """What a match of this rule, one of `rules`, comes to. `depth`: in so many encodings `text` was found."""
+        del rules, depth
+        hit = self.hit(text, found, shift)
+        return () if hit is None else (hit,)
+
     def covers(self, data: bytes) -> bool:
         """Whether the rule may match somewhere in `data`."""
         return self._covering(data, 0, len(data))[0][0] >= 0
@@ -281,15 +288,16 @@ class RuleSet:
         shift: int = 0,
         final: bool = True,
         without: Detector | None = None,
+        depth: int = 0,
     ) -> list[Hit]:
         """Hits of all rules (`without` those of one detector) whose match starts in [low, high).
 
         `resume` keeps, per rule, the absolute end of its last match, where the next attempt starts. `shift` makes
-        positions absolute. `final` as for `Rule.matches`.
+        positions absolute. `final` as for `Rule.matches`, `depth` as for `Rule.hits`.
         """
         base = max(0, low - 1)  # one character more, for word boundaries
         data = flat(text[base : high + self.reach])
-        hits = []
+        hits: list[Hit] = []
         try:
             candidates = self.candidates(data)
             first, last = _digits(data, base) if len(candidates) >= _MANY else (low, high)
@@ -301,9 +309,7 @@ class RuleSet:
                     start, stop = max(start, first - rule.reach), min(stop, last)
                 for found in rule.matches(text, data, base, start, stop, final=final):
                     resume[rule.order] = found.end() + shift
-                    hit = rule.hit(text, found, shift)
-                    if hit is not None:
-                        hits.append(hit)
+                    hits += rule.hits(self, text, found, shift, depth)
         except TimeoutError:
             raise too_slow() from None
         return hits
@@ -369,9 +375,11 @@ def _prefilter(rules: Sequence[Rule]) -> re2.Set:
 
 def _holds(rules: Sequence[Rule]) -> tuple[_Hold, ...]:
     """Rules of long reach apart, so that large chunks stay cheap."""
-    long = [rule for rule in rules if rule.reach > _SHORT_REACH]
-    short = [rule for rule in rules if rule.reach <= _SHORT_REACH]
-    return tuple(_hold(group) for group in (long, short) if group)
+    groups = [
+        [rule for rule in rules if low < rule.reach <= high]
+        for low, high in ((_LONG_REACH, 1 << 30), (_SHORT_REACH, _LONG_REACH), (0, _SHORT_REACH))
+    ]
+    return tuple(_hold(group) for group in groups if group)
 
 
 def _hold(rules: Sequence[Rule]) -> _Hold:

@@ -11,31 +11,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from yett.detector import Detector, Pattern, Span
+from yett.detector import Detector, Span
+from yett.encoded import ENCODED, EncodedRule
 from yett.errors import ConfigError, HttpError
 from yett.evidence import Evidence
-from yett.hits import Hit, place, settle
-from yett.holdback import HoldBack
+from yett.hits import Hit, settle, whole_escapes
+from yett.lanes import Lanes
+from yett.obfuscation import BIDI, HIDDEN_TEXT, OVERSIZE, HiddenText, Signs, signs_of
+from yett.reading import TAG, is_json, placed, views
+from yett.recent import Recent, text_key
 from yett.rules import Rule, RuleSet, flat
-from yett.vault import TAG_MAX_LEN, TAG_PATTERN
+from yett.wire.sequences import has_sequences
 from yett.wire.unicode import ScanView
 
 _SLICE = 16 * 1024
 _SEPARATOR = "\x00\n\x00"
 _MAX_LEN = 16 * 1024
-_KEY_MAX = 2048  # longer texts are cached under their digest
-_CACHE_CHARACTERS = 8 << 20
-
-
-# Pseudonyms are found like everything else, so that a stream holds back half of one; they are no findings.
-TAG = Detector(
-    name="yett.tag",
-    code="yett.tag",
-    entity="TAG",
-    patterns=(Pattern("tag", TAG_PATTERN, 1.0),),
-    max_len=TAG_MAX_LEN,
-    priority=-(1 << 30),
-)
 
 
 class ScanEngine:
@@ -50,16 +41,21 @@ class ScanEngine:
             if count > 1:
                 raise ConfigError(f"{count} detectors are named {name}")
         self.names = tuple(d.name for d in detectors)
-        self.rules = RuleSet(_compile((*detectors, TAG)))
+        signs = signs_of(detectors)
+        rules = _compile((*detectors, TAG))
+        for number, pattern in enumerate(ENCODED.patterns, len(rules)):
+            rules.append(EncodedRule(pattern, number, signs.get(OVERSIZE.code)))
+        self.rules = RuleSet(rules)
+        self.signs = Signs(self.rules, signs.get(HIDDEN_TEXT.code), signs.get(BIDI.code))
         self.digest = _digest(detectors)
-        self._cache = _Recent(cache_entries)
+        self._cache = Recent[tuple[Span, ...]](cache_entries)
         for detector in detectors:
             self._check_examples(detector)
         self.rules.warm_up()
 
     def scan(self, text: str) -> tuple[Span, ...]:
         """What the detectors find in `text`, by position. Raises Unavailable if a detector fails."""
-        key = _key(text)
+        key = text_key(text)
         found = self._cache.get(key)
         if found is None:
             found = self._cache.put(key, self._search(text))
@@ -67,7 +63,7 @@ class ScanEngine:
 
     def scan_all(self, texts: Sequence[str]) -> list[tuple[Span, ...]]:
         """`scan` of each text, with one prefilter pass over all that are not in the cache."""
-        keys = [_key(text) for text in texts]
+        keys = [text_key(text) for text in texts]
         results = [self._cache.get(key) for key in keys]
         new = [i for i, found in enumerate(results) if found is None]
         if len(new) > 1 and self._all_clean([texts[i] for i in new]):
@@ -80,17 +76,20 @@ class ScanEngine:
 
     async def scan_async(self, text: str) -> tuple[Span, ...]:
         """`scan`, letting the event loop run between slices of a long text."""
-        key = _key(text)
+        key = text_key(text)
         found = self._cache.get(key)
         if found is None:
-            work = _Work(self.rules, text)
+            work = _Work(self.rules, self.signs, text)
             for _ in work.steps():
                 await asyncio.sleep(0)
             found = self._cache.put(key, work.spans())
         return found
 
     def _search(self, text: str) -> tuple[Span, ...]:
-        work = _Work(self.rules, text)
+        if len(text) <= _SLICE and text.isascii() and not has_sequences(text):  # most texts: as they stand, at once
+            hits = self.rules.find(text, 0, len(text), {}, without=TAG)
+            return settle(hits) if hits else ()
+        work = _Work(self.rules, self.signs, text)
         for _ in work.steps():
             pass
         return work.spans()
@@ -98,7 +97,9 @@ class ScanEngine:
     def _all_clean(self, texts: Sequence[str]) -> bool:
         if sum(map(len, texts)) > _SLICE:
             return False
-        joined = _SEPARATOR.join(ScanView().add(text) for text in texts)
+        if any(not text.isascii() or has_sequences(text) for text in texts):
+            return False
+        joined = _SEPARATOR.join(texts)
         return all(rule.detector is TAG for rule in self.rules.candidates(flat(joined)))
 
     def _check_examples(self, detector: Detector) -> None:
@@ -118,66 +119,48 @@ class ScanEngine:
                     raise ConfigError(f"detector {detector.name}, {kind} example {number + 1} is {verb}")
 
     def _stream(self, text: str) -> tuple[Span, ...]:
-        hold, view = HoldBack(self.rules), ScanView()
-        hits = [hit for character in text for hit in hold.feed(view.add(character))] + hold.feed("", final=True)
-        return settle([place(hit, view) for hit in hits if hit.rule.detector is not TAG])
+        lanes = Lanes(self.rules, self.signs)
+        hits = [hit for character in text for hit in lanes.feed(character)] + lanes.feed("", final=True)
+        return settle([hit for hit in lanes.close(hits) if hit.rule.detector is not TAG])
 
 
 class _Work:
     """One whole text on its way through the rules, slice by slice."""
 
-    def __init__(self, rules: RuleSet, text: str) -> None:
+    def __init__(self, rules: RuleSet, signs: Signs, text: str) -> None:
         self._rules = rules
-        self._view = ScanView()
-        self._text = self._view.add(text)
+        self._text = text
+        self._hidden = HiddenText(signs)
+        self._views = views(text)
         self._hits: list[Hit] = []
 
     def steps(self) -> Iterator[None]:
         """Search slice after slice; yields between two of them."""
-        resume: dict[int, int] = {}
-        text, rules = self._text, self._rules
-        for low in range(0, len(text), _SLICE):
-            if low:
+        slices = [self._text[low : low + _SLICE] for low in range(0, len(self._text), _SLICE)]
+        for number, part in enumerate(slices, 1):
+            self._hits += self._hidden.feed(part, final=number == len(slices))
+            yield
+        for view in self._views:
+            shown = []
+            for number, part in enumerate(slices, 1):
+                shown.append(view.add(part, final=number == len(slices)))
                 yield
-            high = min(len(text), low + _SLICE)
-            self._hits += rules.find(text, low, high, resume, without=TAG)
+            yield from self._search(view, "".join(shown))
+
+    def _search(self, view: ScanView, text: str) -> Iterator[None]:
+        resume: dict[int, int] = {}
+        for low in range(0, len(text), _SLICE):
+            hits = self._rules.find(text, low, min(len(text), low + _SLICE), resume, without=TAG)
+            self._hits += [placed(hit, view) for hit in hits]
+            yield
 
     def spans(self) -> tuple[Span, ...]:
         """What was found, in positions of the original text."""
         if not self._hits:
             return ()
-        return settle(self._hits if self._view.plain else [place(hit, self._view) for hit in self._hits])
-
-
-class _Recent:
-    """The newest results, in two generations: what was not asked for while one filled up is forgotten."""
-
-    def __init__(self, entries: int) -> None:
-        self._half = max(1, entries // 2)
-        self._new: dict[str | bytes, tuple[Span, ...]] = {}
-        self._old: dict[str | bytes, tuple[Span, ...]] = {}
-        self._characters = 0
-
-    def get(self, key: str | bytes) -> tuple[Span, ...] | None:
-        """The result kept for `key`, if any."""
-        found = self._new.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self.put(key, found)
-        return found
-
-    def put(self, key: str | bytes, spans: tuple[Span, ...]) -> tuple[Span, ...]:
-        """Keep `spans`, and return them."""
-        if len(self._new) >= self._half or self._characters > _CACHE_CHARACTERS:
-            self._old, self._new, self._characters = self._new, {}, 0
-        self._new[key] = spans
-        self._characters += len(key)
-        return spans
-
-
-def _key(text: str) -> str | bytes:
-    if len(text) <= _KEY_MAX:
-        return text
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if len(self._views) > 1 and is_json(self._text):
+            self._hits = whole_escapes(self._hits, self._views[1])
+        return settle(self._hits)
 
 
 def _compile(detectors: Sequence[Detector]) -> list[Rule]:

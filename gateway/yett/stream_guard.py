@@ -47,6 +47,10 @@ class GuardedChannel:
         """This channel's line in the coverage ledger."""
         return (self.leaf.pointer, self._digest.hexdigest(), "all")
 
+    def close(self) -> None:
+        """Let go of what judges the text; nothing is fed after this."""
+        del self._stream
+
     def _note(self, released: Released) -> Released:
         if self._kept is not None:
             self._kept.append(released.text)
@@ -106,6 +110,11 @@ class StreamGuard:
     def texts(self) -> list[Leaf]:
         """What the client was given on each channel, where it is kept."""
         return [Leaf(one.leaf.pointer, one.text, one.leaf.role) for one in self.channels]
+
+    def close(self) -> None:
+        """The stream is over. Channels and guard refer to each other: without this only the collector frees them."""
+        for channel in self.channels:
+            channel.close()
 
     def decision(self) -> Decision:
         """The decision on everything seen so far."""

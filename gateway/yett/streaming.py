@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from yett.detector import Span
 from yett.errors import Unavailable
-from yett.hits import Hit, clusters, place, settle
-from yett.holdback import HoldBack
-from yett.scan import TAG, ScanEngine
+from yett.hits import Hit, clusters, settle
+from yett.lanes import Lanes
+from yett.reading import TAG
+from yett.scan import ScanEngine
 from yett.vault import TAG as TAG_REGEX
 from yett.verdict import Action, Edit, merge_edits
 from yett.wire.guard import Blocked, Released
@@ -51,13 +52,12 @@ class TextStream:
     text is not scanned again.
     """
 
-    __slots__ = ("_blocked", "_failed", "_hold", "_judge", "_pending", "_restores", "_sent", "_text", "_view")
+    __slots__ = ("_blocked", "_failed", "_judge", "_lanes", "_pending", "_restores", "_sent", "_text")
 
     def __init__(self, engine: ScanEngine, judge: Judge, restores: Mapping[str, str]) -> None:
         self._judge = judge
         self._restores = restores
-        self._hold = HoldBack(engine.rules)
-        self._view = ScanView()
+        self._lanes = Lanes(engine.rules, engine.signs)
         self._text = ""  # what is not released yet
         self._sent = 0  # position of its first character in the provider's text
         self._pending: list[Hit] = []
@@ -84,16 +84,15 @@ class TextStream:
             raise Unavailable("a guard failed on this stream before", code="guard_failed")
         self._failed = True  # until this step has ended well: half a step must not be taken up again
         self._text += text
-        for hit in self._hold.feed(self._view.add(text), final=final):
-            self._pending.append(place(hit, self._view))
-        decided = self._hold.decided
-        limit = self._sent + len(self._text) if decided == self._view.view_length else self._view.origin(decided)
+        self._pending += self._lanes.feed(text, final=final)
+        limit = self._lanes.limit
         closed, limit = self._close(limit) if self._pending else ([], limit)
-        outcome = _decide(settle(closed), self._text, self._sent, self._judge, self._restores) if closed else _NOTHING
+        spans = settle(self._lanes.close(closed)) if closed else ()
+        outcome = _decide(spans, self._text, self._sent, self._judge, self._restores) if spans else _NOTHING
         if outcome.denied_at is not None:
             self._blocked = outcome.message
             raise Blocked(outcome.message, self._release(outcome.denied_at, outcome.edits))
-        self._view.forget(decided)
+        self._lanes.forget(limit)
         self._failed = False
         return self._release(limit, outcome.edits)
 
@@ -139,7 +138,7 @@ _NOTHING = _Outcome(())
 
 def _tags(text: str) -> list[Span]:
     view = ScanView()
-    return [Span(*view.span(*found.span()), TAG, 1.0) for found in TAG_REGEX.finditer(view.add(text))]
+    return [Span(*view.span(*found.span()), TAG, 1.0) for found in TAG_REGEX.finditer(view.add(text, final=True))]
 
 
 def _decide(spans: Sequence[Span], text: str, shift: int, judge: Judge, restores: Mapping[str, str]) -> _Outcome:
@@ -179,7 +178,7 @@ def _judgement(span: Span, text: str, shift: int, judge: Judge, restores: Mappin
 
 
 def _tag(span: Span, text: str, shift: int) -> str:
-    return ScanView().add(text[span.start - shift : span.end - shift])
+    return ScanView().add(text[span.start - shift : span.end - shift], final=True)
 
 
 def _edited(text: str, shift: int, edits: Iterable[Edit]) -> str:

@@ -4,11 +4,73 @@ from __future__ import annotations
 
 import logging
 import sys
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class FlowCounts(Collector):
+    """What is counted for every flow, as plain numbers: a counter of the client library takes a lock each time.
+
+    Counted on the event loop alone; Prometheus asks there too.
+    """
+
+    def __init__(self) -> None:
+        self._decided: dict[tuple[str, str], int] = {}
+        self._ended: dict[tuple[str, str], int] = {}
+        self._seconds: dict[str, _Seconds] = {}
+
+    def decided(self, phase: str, action: str) -> None:
+        """Count a decision."""
+        key = (phase, action)
+        self._decided[key] = self._decided.get(key, 0) + 1
+
+    def ended(self, dialect: str, outcome: str, seconds: float) -> None:
+        """Count the end of a flow and its duration."""
+        key = (dialect, outcome)
+        self._ended[key] = self._ended.get(key, 0) + 1
+        durations = self._seconds.get(dialect)
+        if durations is None:
+            durations = self._seconds[dialect] = _Seconds()
+        durations.sum += seconds
+        durations.counts[bisect_left(BUCKETS_S, seconds)] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """See `prometheus_client.registry.Collector`."""
+        decisions = CounterMetricFamily("yett_decisions", "Decisions by phase and action", labels=["phase", "action"])
+        flows = CounterMetricFamily("yett_flows", "Flows ended, by dialect and outcome", labels=["dialect", "outcome"])
+        for family, counts in ((decisions, self._decided), (flows, self._ended)):
+            for labels, count in counts.items():
+                family.add_metric(labels, count)
+            yield family
+        seconds = HistogramMetricFamily(
+            "yett_flow_duration_seconds", "From first byte to last record", labels=["dialect"]
+        )
+        for dialect, durations in self._seconds.items():
+            seconds.add_metric([dialect], durations.buckets(), durations.sum)
+        yield seconds
+
+
+class _Seconds:
+    """One histogram of durations."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self.counts = [0] * (len(BUCKETS_S) + 1)
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Upper bounds with what lies at or below them, as Prometheus wants them."""
+        bounds = [*(str(float(bound)) for bound in BUCKETS_S), "+Inf"]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
 
 
 class Metrics:
@@ -16,19 +78,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._decisions = Counter(
-            "yett_decisions", "Decisions by phase and action", ["phase", "action"], registry=self.registry
-        )
-        self._flows = Counter(
-            "yett_flows", "Flows ended, by dialect and outcome", ["dialect", "outcome"], registry=self.registry
-        )
-        self._seconds = Histogram(
-            "yett_flow_duration_seconds",
-            "From first byte to last record",
-            ["dialect"],
-            buckets=BUCKETS_S,
-            registry=self.registry,
-        )
+        flows = FlowCounts()
+        self.registry.register(flows)
+        self.decided = flows.decided
+        self.completed = flows.ended
         self._plugin_failures = Counter(
             "yett_plugin_failures", "Hook calls that failed", ["plugin", "hook"], registry=self.registry
         )
@@ -40,25 +93,6 @@ class Metrics:
         )
         self.live = Gauge("yett_flows_in_flight", "Flows in flight", registry=self.registry)
         self.opened = Gauge("yett_guards_opened", "Plugins that the operator lets fail open", registry=self.registry)
-        # Label look-ups cost a lock each; the few combinations there are get remembered.
-        self._decided: dict[tuple[str, str], Counter] = {}
-        self._completed: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
-
-    def decided(self, phase: str, action: str) -> None:
-        """Count a decision."""
-        counter = self._decided.get((phase, action))
-        if counter is None:
-            counter = self._decided[phase, action] = self._decisions.labels(phase, action)
-        counter.inc()
-
-    def completed(self, dialect: str, outcome: str, seconds: float) -> None:
-        """Count the end of a flow and its duration."""
-        both = self._completed.get((dialect, outcome))
-        if both is None:
-            both = self._flows.labels(dialect, outcome), self._seconds.labels(dialect)
-            self._completed[dialect, outcome] = both
-        both[0].inc()
-        both[1].observe(seconds)
 
     def plugin_failed(self, plugin: str, hook: str) -> None:
         """Count a failed hook call."""

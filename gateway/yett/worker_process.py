@@ -50,13 +50,12 @@ class WorkerProcess(asyncio.Protocol):
     async def started(cls, setup: bytes) -> WorkerProcess:
         """A new worker that made its scanners. `setup` is the first frame of `yett.worker`. Raises ConfigError."""
         try:
-            here, there = socket.socketpair()
-            with there:
-                worker = cls(_spawn(there.fileno()))
+            process, channel = _spawn()
         except OSError as error:
             raise ConfigError(f"a worker process cannot be started: {type(error).__name__}") from error
+        worker = cls(process)
         try:
-            await asyncio.get_running_loop().create_unix_connection(lambda: worker, sock=here)
+            await asyncio.get_running_loop().create_unix_connection(lambda: worker, sock=channel)
             _check_made(await worker.ask(setup, START_DEADLINE_S))
         except WorkerEnded as error:
             await worker.aclose()
@@ -97,7 +96,8 @@ class WorkerProcess(asyncio.Protocol):
     async def aclose(self) -> None:
         """Kill it if it still runs, and wait until it is gone."""
         self.end("closed")
-        await asyncio.to_thread(self._process.wait)
+        # Shielded: a process that nobody waits for to its end stays in the process table.
+        await asyncio.shield(asyncio.to_thread(self._process.wait))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -121,18 +121,28 @@ class WorkerProcess(asyncio.Protocol):
         self.end("died")
 
 
-def _spawn(fd: int) -> subprocess.Popen[bytes]:
-    """Start the process. On the thread of the event loop: the kernel ends a child with the thread that started it."""
+def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start a process; our end of its connection comes with it.
+
+    On the thread of the event loop: the kernel ends a child with the thread that started it.
+    """
     environment = {name: value for name, value in os.environ.items() if name in ENVIRONMENT} | ONE_THREAD
-    return subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell, no outside input
-        [sys.executable, "-P", "-m", "yett.worker", str(fd), str(os.getpid())],
-        pass_fds=(fd,),
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    here, there = socket.socketpair()
+    with there:
+        try:
+            process = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell, no outside input
+                [sys.executable, "-P", "-m", "yett.worker", str(there.fileno()), str(os.getpid())],
+                pass_fds=(there.fileno(),),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            here.close()
+            raise
+    return process, here
 
 
 def _check_made(payload: bytes) -> None:

@@ -29,6 +29,7 @@ from yett.worker_process import WorkerEnded, WorkerProcess
 BATCH_MAX_CALLS = 32
 BATCH_MAX_BYTES = 64 << 10
 QUEUE_MAX_CALLS = 10_000
+SHARES = 10
 BACKOFF_S = 0.05
 BACKOFF_MAX_S = 5.0
 
@@ -42,13 +43,14 @@ def default_processes() -> int:
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """One `scan`. `payload` is its texts as JSON; `alone`: it has been in a batch that failed."""
+    """One `scan`. `payload` is its texts as JSON, `ends` the loop's time; `alone`: it was in a batch that failed."""
 
     number: int
     name: str
     payload: bytes
     texts: int
     deadline_s: float
+    ends: float
     result: asyncio.Future[list[list[Found]]]
     alone: bool = False
 
@@ -95,7 +97,7 @@ class WorkerPool:
     @property
     def pids(self) -> tuple[int, ...]:
         """The processes that are ready or at work now."""
-        return tuple(sorted(worker.pid for worker in self._running))
+        return tuple(sorted(worker.pid for worker in self._running if not worker.ended))
 
     async def start(self) -> None:
         """Start all workers and wait until they are ready. Raises ConfigError naming the detector that is not."""
@@ -139,7 +141,7 @@ class WorkerPool:
         except TypeError:  # half a character (a lone surrogate): no scanner could read it either
             raise Unavailable(f"the detector {name!r} cannot read a text", code="guard_failed") from None
         self._calls += 1
-        call = _Call(self._calls, name, payload, len(texts), deadline_s, loop.create_future())
+        call = _Call(self._calls, name, payload, len(texts), deadline_s, loop.time() + deadline_s, loop.create_future())
         timer = loop.call_later(deadline_s, call.fail, "took too long")
         queue.append(call)
         self._wake()
@@ -163,8 +165,8 @@ class WorkerPool:
             try:
                 served = await self._serve(worker)
             finally:
-                self._running.discard(worker)
                 await worker.aclose()
+                self._running.discard(worker)
             self.replaced += 1
             log.warning("worker_ended", why=worker.ended, served=served)
             unlucky = 0 if served else unlucky + 1
@@ -188,10 +190,8 @@ class WorkerPool:
         while batch := await self._next(worker):
             calls = b",".join(call.payload for call in batch)
             payload = b"[%b,[%b]]" % (orjson.dumps(batch[0].name), calls)
-            # A batch gets half the time of a call, so that the innocent ones still have the other half.
-            limit_s = min(call.deadline_s for call in batch) / (2 if len(batch) > 1 else 1)
             try:
-                answer = _read(await worker.ask(payload, limit_s), sum(call.texts for call in batch))
+                answer = _read(await worker.ask(payload, self._limit_s(batch)), sum(call.texts for call in batch))
             except WorkerEnded as error:
                 self._again(batch, "took too long" if str(error) == "deadline" else "died")
                 break
@@ -209,6 +209,21 @@ class WorkerPool:
             else:
                 _settle(batch, answer)
         return served
+
+    def _limit_s(self, batch: Sequence[_Call]) -> float:
+        """How long a worker may be at `batch` before it is killed.
+
+        Several calls get half the time of one, so that the innocent among them have the other half, and share what is
+        left of it while they are tried one by one.
+        """
+        first = batch[0]
+        if len(batch) > 1:
+            return min(call.deadline_s for call in batch) / 2
+        if not first.alone:
+            return first.deadline_s
+        others = sum(call.alone for call in self._queues[first.name])
+        share = (first.ends - asyncio.get_running_loop().time()) / (1 + others)
+        return max(share, first.deadline_s / SHARES)
 
     async def _next(self, worker: WorkerProcess) -> list[_Call]:
         """The calls to work on next; none when `worker` has ended."""

@@ -28,7 +28,11 @@ _PUBLIC_FIRST_OCTETS = frozenset(map(str, range(1, 224))) - {"10", "100", "127",
 _FILE_ENDINGS = frozenset(
     {"png", "jpg", "jpeg", "gif", "webp", "svg", "ico", "css", "js", "html", "json", "yaml", "yml", "txt"}
 )
+_FILE_TLDS = frozenset({"cc", "cs", "doc", "java", "mk", "ml", "mov", "pl", "ps", "py", "rs", "sh", "so", "md", "zip"})
+_HOST = re.compile(r"(https?://|www\.)?[A-Za-z0-9.\-]*?\.([A-Za-z]+|xn--[A-Za-z0-9\-]+)(?![A-Za-z0-9.\-])")
+_UUID = re.compile(r".{14}[1-8].{4}[89ABab]")
 _PLACEHOLDER = re.compile(r"[$<{\[%]|\*\*|(?i:x{3,}:|:x{3,}|\.\.\.)")
+_NO_LICENCE = re.compile(r"\d{5}-\d{4}|\d{4}-\d\d-\d\d|\d{3}-\d\d-\d{4}|\d{3}-\d{3}-\d{4}")
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BC_PREFIX = [3, 3, 0, 2, 3]  # the human-readable part "bc", expanded as BIP-173 says
 _BECH32_CHECKSUMS = frozenset({1, 0x2BC830A3})  # BIP-173, BIP-350
@@ -154,6 +158,39 @@ def wallet(text: str) -> bool | None:
 def bitcoin(text: str) -> bool | None:
     """A Bitcoin address with its checksum; this alone is Presidio's rule for wallets."""
     return _bech32(text) if text[:3].lower() == "bc1" else bool(stdnum_bitcoin.is_valid(text))
+
+
+def device_address(text: str) -> bool | None:
+    """Not the broadcast address, nor the one that is all zeros."""
+    digits = set(text.upper()) - set(":-.")
+    return False if digits in ({"F"}, {"0"}) else None
+
+
+def device_address_of_letters(text: str) -> bool | None:
+    """As `device_address`, and not made of digits alone: those are times and other numbers far more often."""
+    return device_address(text) if re.search("[A-Fa-f]", text) else False
+
+
+def driver_number(text: str) -> bool | None:
+    """Not another number that stands near a licence: a ZIP code, a date, a phone or social security number."""
+    return False if _NO_LICENCE.fullmatch(text) else None
+
+
+def url(tlds: frozenset[str]) -> Callable[[str], bool | None]:
+    """A host under a top-level domain that there is; without a scheme, not what file names end with (`main.py`)."""
+
+    def check(text: str) -> bool | None:
+        found = _HOST.match(text)
+        top = found[2].lower() if found else ""
+        named = found is not None and bool(found[1])
+        return None if top in tlds and (named or top not in _FILE_TLDS) else False
+
+    return check
+
+
+def uuid(text: str) -> bool | None:
+    """Of a version and variant in use."""
+    return None if _UUID.match(text) else False
 
 
 def calendar_date(text: str) -> bool | None:

@@ -7,8 +7,13 @@ that its validator refuses still ends the search there, so boundaries and length
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from yett.detector import Detector, Pattern
 from yett_plugins import pii_checks as checks
+from yett_plugins.pii_countries import Entry
+from yett_plugins.pii_national import END, START, national
+from yett_plugins.pii_words import BIRTH_WORDS
 from yett_plugins.presidio import Pack
 
 # Countries by the length of their IBAN (SWIFT registry): the length ends the match, not what happens to follow.
@@ -33,22 +38,28 @@ IBAN_COUNTRIES = {
     33: "RU",
 }
 MONTHS = (
-    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    "|nov(?:ember)?|dec(?:ember)?"
+    "jan(?:uary|uar|vier|ner)?|feb(?:ruary|ruar|rero|braio)?|f[ée]v(?:rier|ereiro)?|mar(?:ch|s|zo|ço)?|m[äa]rz|maart"
+    "|apr(?:il|ile)?|avril|abril|may|mayo|mai|mei|maio|maggio|june?|juni|juin|junio|junho|giugno|july?|juli|juillet"
+    "|julio|julho|luglio|aug(?:ust|ustus|usti)?|août|agosto|sept?(?:ember|embre|iembre)?|set(?:tembre|embro)|oct(?:ober"
+    "|obre|ubre)?|okt(?:ober)?|ottobre|outubro|nov(?:ember|embre|iembre|embro)?|dec(?:ember|embre)?|dez(?:ember|embro)?"
+    "|d[ée]cembre|dicembre|diciembre|enero|ene|gennaio|janeiro"
 )
-BIRTH_WORDS = (
-    "born birth birthday birthdate dob d.o.b date-of-birth date_of_birth birth_date dateofbirth geboren geburtsdatum "
-    "geburtstag naissance né née nacimiento nacido nacida nascita nato nata nascimento"
-)
-NUMBER_START = r"\b(?<!\d[.\-/:])"
-NUMBER_END = r"(?!\w)(?![.\-/:]\d)"
 LETTERS = "À-ԯ"  # Latin, Greek and Cyrillic beyond ASCII: not scripts that write without spaces
 GAP = r"[ .\-\xa0]{1,3}"
 
 
-def yett_pack(data: Pack) -> tuple[Detector, ...]:
-    """The detectors that replace Presidio's recognisers; `data` lends its context words and weak SSN patterns."""
-    return (_email(data), _card(data), _iban(data), _ip(data), _ssn(data), _crypto(data))
+def yett_pack(data: Pack, entries: Iterable[Entry]) -> tuple[Detector, ...]:
+    """One detector for each of `entries`; `data` lends its context words and weak SSN patterns. Raises PluginError."""
+    own = {
+        "EMAIL_ADDRESS": _email,
+        "CREDIT_CARD": _card,
+        "IBAN_CODE": _iban,
+        "IP_ADDRESS": _ip,
+        "US_SSN": _ssn,
+        "CRYPTO": _crypto,
+        "URL": _url,
+    }
+    return tuple(own[e.entity](data) if e.entity in own else national(data, e) for e in entries)
 
 
 def shared_detectors() -> tuple[Detector, ...]:
@@ -57,20 +68,25 @@ def shared_detectors() -> tuple[Detector, ...]:
 
 
 def _email(data: Pack) -> Detector:
-    local, label = rf"\w[\w{LETTERS}.%+'\-]*", rf"[A-Za-z0-9{LETTERS}][\w{LETTERS}\-]*"
+    rest, label = rf"[\w{LETTERS}.%+'\-]*", rf"[A-Za-z0-9{LETTERS}][\w{LETTERS}\-]*"
     top = rf"(?:xn--[A-Za-z0-9\-]+|[A-Za-z{LETTERS}]{{2,24}})"
+    host = rf"@(?:{label}\.)+{top}(?![\w{LETTERS}@]|-\w)"
     return Detector(
         name="pii.email",
         code="pii.email",
         entity="EMAIL",
-        patterns=(Pattern("e-mail", rf"\b(?<!\$){local}@(?:{label}\.)+{top}(?![\w{LETTERS}@]|-\w)", 0.5),),
+        patterns=(
+            Pattern("e-mail", rf"\b(?<!\$)\w{rest}{host}", 0.5),
+            # Word boundaries are those of ASCII: this one finds the whole, the other what follows the first letters.
+            Pattern("letters beyond ASCII first", rf"(?<![\w{LETTERS}$])[{LETTERS}]{rest}{host}", 0.5),
+        ),
         validator=checks.email,
         context=data.recognizers["EmailRecognizer"].words,
         max_len=448,
         hit=(
             "mail ada@example.com.",
             "<o'brien+x@mail.example.co.uk>",
-            "jörg@müller.example",
+            "örjan@müller.example",
             "to:a@xn--bcher-kva.example",
         ),
         miss=(
@@ -168,7 +184,7 @@ def _ip(data: Pack) -> Detector:
 
 def _ssn(data: Pack) -> Detector:
     weak = [p for p in data.recognizers["UsSsnRecognizer"].patterns if p.score < 0.1]
-    regex = rf"{NUMBER_START}\d{{3}}(?:-\d{{2}}-|\.\d{{2}}\.| \d{{2}} )\d{{4}}{NUMBER_END}"
+    regex = rf"{START}\d{{3}}(?:-\d{{2}}-|\.\d{{2}}\.| \d{{2}} )\d{{4}}{END}"
     return Detector(
         name="pii.us_ssn",
         code="pii.us_ssn",
@@ -212,6 +228,22 @@ def _crypto(data: Pack) -> Detector:
     )
 
 
+def _url(data: Pack) -> Detector:
+    host = r"(?:[A-Za-z0-9][A-Za-z0-9\-]*\.)+(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9\-]+)"
+    path = r"(?:[/?#](?:[^\s()<>\"']*[^\s()<>\"'.,;:!?])?)?"
+    return Detector(
+        name="pii.url",
+        code="pii.url",
+        entity="URL",
+        patterns=(Pattern("host", rf"\b(?<![@.\-])(?:https?://)?{host}(?![\w@\-])(?::\d{{1,5}})?{path}", 0.5),),
+        validator=checks.url(data.tlds),
+        context=data.recognizers["UrlRecognizer"].words,
+        max_len=1024,
+        hit=("see www.example.com/a?b=1.", "https://intra.example.de:8443/x", "'example.org'"),
+        miss=("ada@mail.example.com", "main.py", "README.md", "1.2.3", "e.g.this", "obj.method()"),
+    )
+
+
 def _url_credentials() -> Detector:
     regex = r"\b[A-Za-z][A-Za-z0-9+.\-]*://([^\s/?#:@\"'<>]*:[^\s/?#\"'<>]+@[\w.\-]+)"
     return Detector(
@@ -235,16 +267,16 @@ def _date_of_birth() -> Detector:
     forms = (
         ("year first", rf"{year}(?:-\d\d?-|/\d\d?/|\.\d\d?\.)\d\d?"),
         ("year last", rf"\d\d?(?:-\d\d?-|/\d\d?/|\. ?\d\d?\. ?)(?:{year}|\d\d)"),
-        ("day month year", rf"\d\d?(?:st|nd|rd|th|\.)?(?: of)?[ \-]{month}\.?,?[ \-](?:{year}|\d\d)"),
+        ("day month year", rf"\d\d?(?:st|nd|rd|th|er|\.|º)?(?: of| de)?[ \-]{month}\.?,?(?: de)?[ \-](?:{year}|\d\d)"),
         ("month day year", rf"{month}\.? \d\d?(?:st|nd|rd|th)?,? {year}"),
     )
     return Detector(
         name="pii.date_of_birth",
         code="pii.date_of_birth",
         entity="DATE_OF_BIRTH",
-        patterns=tuple(Pattern(name, rf"{NUMBER_START}{form}{NUMBER_END}", 0.1) for name, form in forms),
+        patterns=tuple(Pattern(name, rf"{START}{form}{END}", 0.1) for name, form in forms),
         validator=checks.calendar_date,
-        context=tuple(BIRTH_WORDS.split()),
+        context=BIRTH_WORDS,
         context_chars=40,
         max_len=40,
         hit=(

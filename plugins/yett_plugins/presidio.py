@@ -8,27 +8,23 @@ imports it.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from yett.errors import PluginError
 
-RECOGNIZERS = (
-    "EmailRecognizer",
-    "CreditCardRecognizer",
-    "IbanRecognizer",
-    "IpRecognizer",
-    "UsSsnRecognizer",
-    "CryptoRecognizer",
-)
+# What no pack can do without; whether the others are there is asked when they are switched on.
+NEEDED = frozenset({"EmailRecognizer", "CreditCardRecognizer", "IbanRecognizer", "IpRecognizer", "UsSsnRecognizer"})
 CHILD = "from yett_plugins.presidio import dump; print(dump())"
 CHILD_DEADLINE_S = 120.0
 # The child needs to find Python's packages, not the gateway's provider keys.
@@ -49,9 +45,12 @@ class PresidioPattern(BaseModel):
 
 
 class Recognizer(BaseModel):
-    """The data of one of Presidio's pattern recognisers."""
+    """The data of one pattern recogniser; `country` is empty where it belongs to none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    entity: str = Field(min_length=1)
+    country: str
+    ignore_case: bool
     patterns: tuple[PresidioPattern, ...] = Field(min_length=1)
     context: tuple[str, ...]
 
@@ -62,12 +61,17 @@ class Recognizer(BaseModel):
 
 
 class Pack(BaseModel):
-    """Everything read from one version of Presidio; `tlds` are the top-level domains its e-mail check knows."""
+    """Everything read from one version of Presidio.
+
+    `tlds` are the top-level domains its e-mail check knows, `districts` (by state) the table of its check for Indian
+    plates.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     version: str
     recognizers: Mapping[str, Recognizer]
     tlds: frozenset[str]
+    districts: Mapping[str, frozenset[str]]
 
 
 def load(cache_dir: Path) -> Pack:
@@ -103,15 +107,24 @@ def _parse(dump: bytes, installed: str) -> Pack | None:
         pack = Pack.model_validate_json(dump)
     except ValidationError:
         return None
-    complete = pack.version == installed and pack.recognizers.keys() >= set(RECOGNIZERS) and bool(pack.tlds)
+    complete = pack.version == installed and pack.recognizers.keys() >= NEEDED and bool(pack.tlds)
     return pack if complete else None
 
 
+def child_environment() -> dict[str, str]:
+    """What a child process sees of our environment."""
+    return {name: value for name, value in os.environ.items() if name in CHILD_ENVIRONMENT}
+
+
 def _run_child(command: list[str], deadline_s: float) -> bytes:
-    environment = {name: value for name, value in os.environ.items() if name in CHILD_ENVIRONMENT}
     try:
         done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell, no outside input
-            command, capture_output=True, check=False, timeout=deadline_s, env=environment, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            check=False,
+            timeout=deadline_s,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PluginError(f"pii: presidio's patterns could not be read: {type(error).__name__}") from error
@@ -135,14 +148,33 @@ def _write(path: Path, dump: bytes) -> None:
 def dump() -> str:
     """The installed Presidio's data as JSON. Imports Presidio: for the child process only."""
     import tldextract
-    from presidio_analyzer import predefined_recognizers
+    from presidio_analyzer import PatternRecognizer, predefined_recognizers
 
-    recognizers = {}
-    for name in RECOGNIZERS:
-        recognizer = getattr(predefined_recognizers, name)
-        patterns = tuple(PresidioPattern(name=p.name, regex=p.regex, score=p.score) for p in recognizer.PATTERNS)
-        recognizers[name] = Recognizer(patterns=patterns, context=tuple(recognizer.CONTEXT))
+    classes = [value for value in vars(predefined_recognizers).values() if isinstance(value, type)]
+    makers: list[Callable[[], Any]] = [c for c in classes if issubclass(c, PatternRecognizer)]
+    recognizers = {type(made).__name__: data_of(made) for made in (make() for make in makers)}
+    plates = predefined_recognizers.InVehicleRegistrationRecognizer
+    prefixes = plates.in_union_territories | plates.in_old_union_territories | plates.in_states
+    prefixes |= plates.in_old_states | plates.in_non_standard_state_or_ut
     # No list addresses and no cache: the suffix list that ships with the package, and no network.
     suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None).tlds
-    tlds = frozenset(suffix.rsplit(".", 1)[-1].lower() for suffix in suffixes)
-    return Pack(version=version("presidio-analyzer"), recognizers=recognizers, tlds=tlds).model_dump_json()
+    return Pack(
+        version=version("presidio-analyzer"),
+        recognizers=recognizers,
+        tlds=frozenset(suffix.rsplit(".", 1)[-1].lower() for suffix in suffixes),
+        districts={
+            state: frozenset(codes) for state, codes in plates.state_rto_district_map.items() if state in prefixes
+        },
+    ).model_dump_json()
+
+
+def data_of(recognizer: Any) -> Recognizer:
+    """The data of an instance of Presidio's PatternRecognizer. For child processes only."""
+    patterns = tuple(PresidioPattern(name=p.name, regex=p.regex, score=p.score) for p in recognizer.patterns)
+    return Recognizer(
+        entity=recognizer.supported_entities[0],
+        country=recognizer.country_code() or "",
+        ignore_case=bool(recognizer.global_regex_flags & re.IGNORECASE),
+        patterns=patterns,
+        context=tuple(recognizer.context or ()),
+    )

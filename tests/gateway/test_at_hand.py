@@ -22,9 +22,12 @@ class Broken:
         raise RuntimeError(texts[0])
 
 
-def at_hand(make="Lengths", **more):
+ALL = ("*",)
+
+
+def at_hand(make="Lengths", fail_open=False, **more):
     called = CallableDetector("length", f"{HERE}:{make}", (LENGTH,), isolation="inline", **more)
-    return DetectorsAtHand(engine([WORD]), [WORD], CallableScans([Contributed(called, "p")]))
+    return DetectorsAtHand(engine([WORD]), [WORD], CallableScans([Contributed(called, "p", fail_open)]))
 
 
 @pytest.mark.parametrize(
@@ -41,14 +44,31 @@ def at_hand(make="Lengths", **more):
 def test_what_answers_at_once(text, role, phase, codes):
     hand = at_hand(roles=frozenset({Role.USER}), phases=frozenset({Phase.REQUEST}))
     assert hand.codes == hand.known == {"x.word", "x.length"}
-    assert [span.detector.code for span in hand.scan(text, role, phase)] == codes
+    assert [span.detector.code for span in hand.scan(text, role, phase, ALL)] == codes
+
+
+@pytest.mark.parametrize(("phase", "codes"), [(Phase.REQUEST, []), (Phase.RESPONSE, ["x.word"])])
+def test_a_pattern_answers_in_its_phases_only(phase, codes):
+    word = Detector("word", "x.word", "WORD", WORD.patterns, phases=frozenset({Phase.RESPONSE}))
+    hand = DetectorsAtHand(engine([word]), [word], CallableScans(()))
+    assert [span.detector.code for span in hand.scan("a bomb", Role.USER, phase, ALL)] == codes
 
 
 def test_a_failing_detector_is_told_without_the_text():
     with pytest.raises(ConfigError) as caught:
-        at_hand("Broken").scan("geheim", Role.USER, Phase.REQUEST)
+        at_hand("Broken").scan("geheim", Role.USER, Phase.REQUEST, ALL)
     assert "length" in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+def test_a_detector_that_finds_nothing_of_the_rule_s_is_not_asked():
+    found = at_hand("Broken").scan("a bomb", Role.USER, Phase.REQUEST, ["x.w*", "y.*"])
+    assert [span.detector.code for span in found] == ["x.word"]
+
+
+def test_a_failing_detector_that_the_operator_opened_finds_nothing():
+    found = at_hand("Broken", fail_open=True).scan("a bomb", Role.USER, Phase.REQUEST, ALL)
+    assert [span.detector.code for span in found] == ["x.word"]
 
 
 def test_a_detector_in_a_worker_is_known_and_not_asked():
@@ -59,4 +79,4 @@ def test_a_detector_in_a_worker_is_known_and_not_asked():
     called = CallableDetector("length", f"{HERE}:Lengths", (LENGTH,))
     hand = DetectorsAtHand(engine([WORD]), [WORD], CallableScans([Contributed(called, "p")], Pool()))
     assert (hand.codes, hand.known) == ({"x.word"}, {"x.word", "x.length"})
-    assert hand.scan("none", Role.USER, Phase.REQUEST) == []
+    assert hand.scan("none", Role.USER, Phase.REQUEST, ALL) == []

@@ -1,6 +1,7 @@
 """The whole gate, socket-free: what reaches the provider, what comes back, what is on record."""
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -592,3 +593,23 @@ async def test_a_providers_error_code_is_a_plain_word_or_none(tmp_path):
     said = {"error": {"message": "no", "code": SECRET}}
     async with harness(tmp_path, lambda request: Scripted([json.dumps(said).encode()], 400)) as gate:
         assert (await gate.chat("hi")).code == "provider_error"
+
+
+@pytest.mark.parametrize("text", ["hello", "write to maria.lopez@example.org"], ids=["clean", "personal"])
+async def test_a_call_leaves_nothing_that_refers_to_itself(tmp_path, text):
+    """A flow in a cycle lies in memory, texts and all, until the next collection: that cost a tenth of all CPU."""
+    async with harness(tmp_path) as gate:
+        for _ in range(3):
+            assert (await gate.chat(text)).status == 200
+        gc.collect()
+        gc.disable()
+        try:
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            assert (await gate.chat(text)).status == 200
+            gc.collect()
+            left = [type(one).__name__ for one in gc.garbage if type(one).__module__.startswith("yett.")]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+    assert left == []

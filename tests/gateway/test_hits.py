@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from helpers.sample_detectors import CARD, EMAIL
-from yett.hits import Hit, clusters, place, settle
+from yett.hits import Hit, ReadHit, clusters, place, settle, whole_escapes
 from yett.rules import Rule
 from yett.wire.unicode import ScanView
 
@@ -47,3 +47,11 @@ def test_place_leads_back_to_the_original_text() -> None:
     plain = ScanView()
     plain.add("ab")
     assert place(same, plain) is same
+
+
+def test_a_hit_that_cuts_an_escape_gives_way_to_one_on_the_read_text() -> None:
+    view = ScanView(reads=True)
+    view.add("x\\nab@c \\tyz", final=True)
+    cut, read, alone = Hit(2, 7, 0.5, MAIL), ReadHit(3, 7, 0.5, MAIL), Hit(9, 12, 0.5, MAIL)
+    assert whole_escapes([cut, read, alone], view) == [read, alone]
+    assert whole_escapes([cut, alone], view) == [cut, alone]

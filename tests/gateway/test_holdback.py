@@ -95,3 +95,31 @@ def test_a_pattern_that_runs_away_is_a_guard_failure() -> None:
     hold = HoldBack(rules(detector("d", r"(?:a|aa|a{2,3})+(?=b)(?!bc)")))
     with pytest.raises(Unavailable, match="time"):
         [hold.feed(c) for c in "a" * 60 + "bc"]
+
+
+def test_a_fork_goes_on_alone_and_agrees_again_when_nothing_differs_any_more() -> None:
+    plain = HoldBack(RULES)
+    plain.feed("some words and 4111 ")
+    fork = plain.fork(without=None)
+    plain.feed("1111 1111 1112 here. ")
+    hits = fork.feed("1111 1111 1111 here. ")
+    assert "card" in {hit.rule.detector.name for hit in hits}
+    assert not plain.agrees(fork)
+    for _ in range(40):
+        plain.feed("plain words, ")
+        fork.feed("plain words, ")
+    assert plain.agrees(fork)
+
+
+def test_a_long_wait_is_not_looked_at_for_each_character() -> None:
+    hold = HoldBack(rules(detector("d", r"[a-z]{600,800}!", max_len=801)))
+    for _ in range(500):
+        hold.feed("a")
+    seen, looks = hold.decided, 0
+    for _ in range(2000):
+        hold.feed("a")
+        looks += hold.decided != seen
+        seen = hold.decided
+    assert 0 < looks < 30
+    hits = hold.feed("!", final=True)
+    assert [(hit.start, hit.end) for hit in hits] == [(2500 - 800, 2501)]

@@ -149,10 +149,10 @@ def test_plain_prose_waits_for_a_word_at_most() -> None:
     assert max(held) < 20
 
 
-def test_invisible_characters_do_not_wait() -> None:
+def test_invisible_characters_wait_only_until_it_is_seen_how_many_there_are() -> None:
     stream = TextStream(ENGINE, Recorder(), {})
-    assert stream.feed("\u200b\u200b").text == "\u200b\u200b"
-    assert stream.feed(". \u200bab").text == ". \u200b"
+    assert stream.feed("\u200b\u200b").text == ""
+    assert stream.feed(". \u200bab").text == "\u200b\u200b. \u200b"
     assert stream.held == 2
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from stdnum import iban, luhn
 
-from helpers.asgi import chat_answer, harness
+from helpers.asgi import chat_answer, chat_chunks, harness, sse
 from yett.errors import RequestError
 from yett.surrogates import SURROGATE_MAX_LEN, SURROGATE_PATTERNS, surrogate
 
@@ -104,6 +104,22 @@ async def test_a_constrained_answer_gets_values_of_the_same_form_and_restores_th
         assert re.fullmatch(rf"{SURROGATE_PATTERNS['PHONE']}; write to {SURROGATE_PATTERNS['EMAIL']}", sent)
         answer = json.loads(got.json()["choices"][0]["message"]["content"])
         assert answer == {"to": "ada@corp.example", "call": "+44 20 7946 0958"}
+        assert gate.records("completed")[0]["findings"] == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 30])
+async def test_they_are_restored_in_a_stream_however_it_is_cut(tmp_path, size):
+    def reply(request):
+        said = json.loads(request.body)["messages"][0]["content"]
+        pieces = [said[at : at + size] for at in range(0, len(said), size)] if size else [said]
+        return sse(*chat_chunks(*pieces))
+
+    async with harness(tmp_path, reply) as gate:
+        text = f"{'; '.join(VALUES.values())}."
+        got = await gate.chat(text, response_format=SCHEMA, stream=True)
+        sent = gate.upstream.bodies[0]["messages"][0]["content"]
+        assert not any(value in sent for value in VALUES.values())
+        assert got.text() == text
         assert gate.records("completed")[0]["findings"] == []
 
 

@@ -9,8 +9,9 @@ from yett.detector import Detector
 from yett.scan import ScanEngine
 
 CODES = (
-    *("pii.email", "pii.credit_card", "pii.iban", "pii.ip", "pii.us_ssn", "pii.crypto", "pii.phone"),
-    *("pii.url_credentials", "pii.date_of_birth"),
+    *("pii.email", "pii.credit_card", "pii.iban", "pii.ip", "pii.crypto", "pii.mac_address"),
+    *("pii.us_ssn", "pii.us_itin", "pii.us_driver_license", "pii.us_passport", "pii.us_bank_number"),
+    *("pii.phone", "pii.url_credentials", "pii.date_of_birth"),
 )
 
 
@@ -38,6 +39,9 @@ FOUND = {
     "e-mail at the end of a sentence": ("It is ada.lovelace@example.org.", "pii.email", "ada.lovelace@example.org"),
     "e-mail on an internal host": ("ada@mail.corp.local", "pii.email", "ada@mail.corp.local"),
     "e-mail beside Chinese": ("请联系ada@example.com谢谢", "pii.email", "ada@example.com"),
+    "e-mail that begins beyond ASCII": ("an örjan@example.com", "pii.email", "örjan@example.com"),
+    "e-mail in capitals beyond ASCII": ("Ünal.Şahin@örnek.com.tr", "pii.email", "Ünal.Şahin@örnek.com.tr"),
+    "e-mail in Cyrillic": ("на почта@пример.рф", "pii.email", "почта@пример.рф"),
     "card with dashes": ("4111-1111-1111-1111", "pii.credit_card", "4111-1111-1111-1111"),
     "card with dots": ("4111.1111.1111.1111", "pii.credit_card", "4111.1111.1111.1111"),
     "card with mixed gaps": ("4111 - 1111 1111-1111", "pii.credit_card", "4111 - 1111 1111-1111"),
@@ -61,6 +65,9 @@ FOUND = {
     "database URL": ("mysql+asyncmy://root:pa:ss@db/x", "pii.url_credentials", "root:pa:ss@db"),
     "born, European": ("geboren am 24.12.1980", "pii.date_of_birth", "24.12.1980"),
     "born, ISO": ("dob=1980-12-24", "pii.date_of_birth", "1980-12-24"),
+    "born, in German": ("geboren am 12. März 1980 in Ulm", "pii.date_of_birth", "12. März 1980"),
+    "born, in French": ("née le 3 mai 1975 à Lyon", "pii.date_of_birth", "3 mai 1975"),
+    "born, in Spanish": ("nacido el 12 de mayo de 1980", "pii.date_of_birth", "12 de mayo de 1980"),
     "born, in words": ("was born on March 5th, 1971 in", "pii.date_of_birth", "March 5th, 1971"),
 }
 
@@ -94,7 +101,7 @@ CLEAN = (
         "$1,299.00",
     ),
     *("a[1::2]", "std::map<int, int>", "git@github.com:org/repo.git", "@decorator", "user@localhost", "192.168.0.1/24"),
-    *("(1) 2020-2021", "1.2.3.4.5.6", "00:1a:2b:3c:4d:5e", "#4111", "Python 3.11.7", "a@b", "port 8080:8080"),
+    *("(1) 2020-2021", "1.2.3.4.5.6", "10:20:30:40:50:60", "#4111", "Python 3.11.7", "a@b", "port 8080:8080"),
     *("https://example.com/a/b?c=1234567890", "item 12-345-6789-0", "2020/2021", "100 000 000", "build 20240301.1"),
     *("mongodb://<user>:<password>@host/", "https://$USER:$TOKEN@example.com", "room 12, floor 3", "5 000 000 000"),
 )

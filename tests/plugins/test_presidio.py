@@ -45,7 +45,7 @@ def test_the_real_child_reads_all_recognisers_without_the_parent_importing_presi
         "print(len(pack.recognizers), 'com' in pack.tlds, len(pack.tlds) > 1000)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
-    assert done.stdout.splitlines()[-1] == "6 True True"
+    assert done.stdout.splitlines()[-1] == "90 True True"
     assert [path.name for path in tmp_path.iterdir()] == [f"presidio-{VERSION}.json"]
 
 
@@ -59,8 +59,9 @@ DAMAGED = {
     "empty": b"",
     "half": b'{"version": "',
     "no JSON object": b"[]",
-    "unknown key": b'{"version": "%s", "recognizers": {}, "tlds": ["com"], "x": 1}' % VERSION.encode(),
-    "no recognisers": b'{"version": "%s", "recognizers": {}, "tlds": ["com"]}' % VERSION.encode(),
+    "unknown key": b'{"version": "%s", "recognizers": {}, "tlds": ["com"], "districts": {}, "x": 1}' % VERSION.encode(),
+    "no recognisers": b'{"version": "%s", "recognizers": {}, "tlds": ["com"], "districts": {}}' % VERSION.encode(),
+    "of an older Yett": b'{"version": "%s", "recognizers": {}, "tlds": ["com"]}' % VERSION.encode(),
     "not UTF-8": b"\xff\xfe",
 }
 
@@ -76,12 +77,15 @@ def test_a_damaged_cache_is_read_anew_and_replaced(
     assert path.read_bytes() == dump
 
 
+EMPTY = {"entity": "EMAIL_ADDRESS", "country": "", "ignore_case": True, "patterns": [], "context": []}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param({"version": "0.0.1"}, id="another version"),
         pytest.param({"tlds": []}, id="no top-level domains"),
-        pytest.param({"recognizers": {"EmailRecognizer": {"patterns": [], "context": []}}}, id="no patterns"),
+        pytest.param({"recognizers": {"EmailRecognizer": EMPTY}}, id="no patterns"),
     ],
 )
 def test_an_incomplete_cache_counts_as_none(
@@ -134,3 +138,14 @@ def test_presidio_missing_stops_the_start(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(presidio, "version", missing)
     with pytest.raises(PluginError, match="not installed"):
         presidio.load(tmp_path)
+
+
+def test_every_recogniser_has_its_entity_country_and_flags(dump: bytes) -> None:
+    data = presidio.Pack.model_validate_json(dump)
+    assert (data.recognizers["PlPeselRecognizer"].entity, data.recognizers["PlPeselRecognizer"].country) == (
+        "PL_PESEL",
+        "pl",
+    )
+    assert data.recognizers["CreditCardRecognizer"].country == ""
+    assert [name for name, one in data.recognizers.items() if not one.ignore_case] == ["IbanRecognizer"]
+    assert {"01", "02"} <= data.districts["KA"]

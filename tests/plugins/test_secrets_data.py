@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from helpers.detectors import engine, rows, secrets
+from helpers.detectors import DATA, codes, engine, rows, secrets
 from yett.scan import ScanEngine
 
 # kind in the data: the codes that answer for it. Kinds not listed (Artifactory, IBM, SoftLayer, Cloudant, basic
@@ -62,6 +64,33 @@ def test_no_kind_of_secret_in_clean_lines_of_other_kinds(scanner: ScanEngine) ->
     clean = [r for r in rows("secrets/detect_secrets_lines.jsonl") if r["label"] == "clean" and r["kind"] not in KINDS]
     assert len(clean) > 30
     assert [r["text"] for r in clean if scanner.scan(r["text"])] == []
+
+
+BENIGN = {
+    "injection": "*benign*.jsonl xstest_safe.jsonl spikee_topic_fp.jsonl agentdojo_*.jsonl bipia_train.jsonl",
+    "pii": "presidio_*.jsonl usaddress_labeled.jsonl benign_numbers.jsonl",
+}
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("folder", BENIGN)
+def test_no_secrets_in_benign_texts(scanner: ScanEngine, folder: str) -> None:
+    files = [path for pattern in BENIGN[folder].split() for path in sorted((DATA / folder).glob(pattern))]
+    if not files:
+        pytest.skip(f"external data is not there: {DATA / folder}")
+    texts = [row["text"] for path in files for row in rows(f"{folder}/{path.name}") if row.get("label") != "attack"]
+    assert len(texts) > 2_000
+    assert [text for text in texts if scanner.scan(text)] == []
+
+
+@pytest.mark.proof
+def test_no_secrets_in_the_standard_library(scanner: ScanEngine) -> None:
+    """Source code as benign text, without its tests: those of netrc hold lines with passwords."""
+    library = Path(sysconfig.get_path("stdlib"))
+    files = [p for p in sorted(library.rglob("*.py")) if not {"site-packages", "test", "tests"} & set(p.parts)]
+    found = {p.name: codes(scanner, p.read_text(encoding="utf-8", errors="replace")) for p in files}
+    assert len(found) > 200
+    assert {name: what for name, what in found.items() if what} == {}
 
 
 def test_no_secrets_in_tables_and_prompts(scanner: ScanEngine) -> None:

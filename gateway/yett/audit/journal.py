@@ -1,8 +1,9 @@
 """Segments, the tree over them, and what no sync has covered yet. No thread and no policy: `sink` has those.
 
-`write` is called with `lock` held; `sync`, `replace` and `rotate` by one thread at a time, without it. The lines that
-no sync has covered are kept, so that a segment whose sync failed can be given up without losing a record: they are
-exactly the bytes behind `synced_bytes` of the segments in use.
+`write` is called with `lock` held; `sync`, `replace` and `rotate` by one thread at a time, without it. What that thread
+has to know of the writes it reads in one step (`Mark`): waiting for a lock that is held during a write would cost both
+threads more than the write. The lines that no sync has covered are kept, so that a segment whose sync failed can be
+given up without losing a record: they are exactly the bytes behind `synced_bytes` of the segments in use.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -25,6 +27,14 @@ from yett.audit.segment import FileFactory, Segment, sync_folder
 MAX_LINE_BYTES = 1 << 20
 STAMPS = frozenset({"v", "i", "t", "p"})
 _UNSAFE = re.compile("[^\x20-\x7e]")
+
+
+class Mark(NamedTuple):
+    """How far the log was written at one moment."""
+
+    segment: Segment
+    size_bytes: int
+    records: int
 
 
 class Journal:
@@ -39,6 +49,8 @@ class Journal:
         self._folder, self._segment_bytes, self._factory = folder, segment_bytes, file_factory
         self._settling: list[Segment] = []  # rotated away or given up, not yet synced to their end
         self._unsynced: list[bytes] = []
+        self._mark = Mark(segment, segment.size_bytes, end.tree.size)
+        self._synced_records = end.tree.size
         self._now = Clock()
 
     @property
@@ -52,21 +64,23 @@ class Journal:
         tree = end.tree
         index = tree.size
         line = self._stamped(index, encode_line(record), record)
-        data = line + b"\n"
-        self.segment.append(data)
+        data = b"%b\n" % line
+        segment = self.segment
+        segment.append(data)
         leaf = leaf_hash(line)
         tree.append(leaf)
         end.prev = link(leaf)
         end.see(record)
         self._unsynced.append(data)
+        self._mark = Mark(segment, segment.size_bytes, index + 1)
         return index
 
     def _stamped(self, index: int, line: bytes, record: Record) -> bytes:
         """The line with the four stamps put in front: cheaper than a copy of the record that has them."""
         if not (record and STAMPS.isdisjoint(record)):
             raise ValueError("v, i, t and p are stamped by the log" if record else "the record is empty")
-        stamps = f'{{"v":{VERSION},"i":{index},"t":"{self._now()}","p":"{self.end.prev}",'
-        stamped = stamps.encode() + line[1:]
+        stamps = f'"v":{VERSION},"i":{index},"t":"{self._now()}","p":"{self.end.prev}"'
+        stamped = b"{%b,%b" % (stamps.encode(), line[1:])
         if len(stamped) > MAX_LINE_BYTES:
             raise ValueError("the record is too large")
         return stamped
@@ -74,20 +88,27 @@ class Journal:
     def sync(self) -> End:
         """Sync all that is written now; the end of the log as it then is on the disk. Raises OSError."""
         with self.lock:
-            parts = [(part, part.size_bytes) for part in (*self._settling, self.segment)]
-            covered = len(self._unsynced)
-            snapshot = self._snapshot()
-        for part, _ in parts:
-            part.sync()
-        with self.lock:
-            for part, mark in parts:
-                part.synced_bytes = mark
-            del self._unsynced[:covered]
-            done = [part for part, _ in parts if part is not self.segment]
-            self._settling = [part for part in self._settling if part not in done]
-        for part in done:
-            part.close()
+            snapshot, mark = self._snapshot(), self._mark
+        self._sync_to(mark)
         return snapshot
+
+    def sync_records(self) -> int:
+        """`sync`, without the end of the log and without the lock; how many records are on the disk. Raises OSError."""
+        mark = self._mark
+        self._sync_to(mark)
+        return mark.records
+
+    def _sync_to(self, mark: Mark) -> None:
+        current, settling = self.segment, self._settling  # nobody else replaces these
+        for part in (*settling, current):
+            part.sync()
+        for part in settling:
+            part.synced_bytes = part.size_bytes
+            part.close()
+        current.synced_bytes = mark.size_bytes if mark.segment is current else 0  # not yet written to
+        self._settling = []
+        del self._unsynced[: mark.records - self._synced_records]
+        self._synced_records = mark.records
 
     def replace(self) -> None:
         """Give up the segments in use and carry what they had not synced over to a new, synced one. Raises OSError.
@@ -113,6 +134,8 @@ class Journal:
         with self.lock:
             fresh.synced_bytes = fresh.size_bytes
             self.segment, self._settling, self._unsynced = fresh, [], []
+            self._synced_records = self.end.tree.size
+            self._mark = Mark(fresh, fresh.size_bytes, self._synced_records)
         for part in given_up:
             part.close()
 

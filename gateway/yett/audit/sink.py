@@ -38,6 +38,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from yett.audit.bell import Bell
 from yett.audit.checkpoint import load_or_create_signing_key, public_bytes
 from yett.audit.journal import Journal
 from yett.audit.record import Record, completed, event, opened
@@ -65,7 +66,7 @@ class AuditLog:
         """Use `AuditLog.open`."""
         self._journal, self._signer, self._lock_fd = journal, signer, lock_fd
         self._window_s, self._stall_s = min(WINDOW_S[durability], checkpoint_s), STALL_S[durability]
-        self._waits = durability == "fsync"
+        self.waits = durability == "fsync"  # whether `commit` has anything to wait for
         self._checkpoint_records, self._checkpoint_s = checkpoint_records, checkpoint_s
         self._pid = os.getpid()
         self._owed: deque[Record] = deque()  # what the log itself has to say before anybody else
@@ -79,7 +80,7 @@ class AuditLog:
         self._sign_lag = self._rotate_lag = ""  # why these two lag; appends go on
         self._sync_since = 0.0
         self._dirty = self._closed = self._asleep = False
-        self._wake, self._hurry = threading.Event(), threading.Event()
+        self._wake, self._hurry = Bell(), Bell()
         self._flusher = threading.Thread(target=self._run, name="audit-flusher", daemon=True)
 
     @classmethod
@@ -178,7 +179,7 @@ class AuditLog:
 
     async def commit(self, index: int) -> None:
         """Return when record `index` is as durable as configured; only `fsync` waits. Raises Unavailable."""
-        if not self._waits or index < self._synced_size:
+        if not self.waits or index < self._synced_size:
             return
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -206,8 +207,8 @@ class AuditLog:
         size, done = self.size, threading.Event()
         with self._journal.lock:
             self._flushes.append((done, sign))
-        self._wake.set()
-        self._hurry.set()
+        self._wake.ring()
+        self._hurry.ring()
         done.wait(timeout_s)
         return self.healthy and (self._signed_size if sign else self._synced_size) >= size
 
@@ -222,8 +223,8 @@ class AuditLog:
         self.flush(sign=True)
         with self._journal.lock:
             self._closed = True
-        self._wake.set()
-        self._hurry.set()
+        self._wake.ring()
+        self._hurry.ring()
         self._flusher.join(5.0)
         if not self._flusher.is_alive():  # else a sync hangs in it: the files are still its own
             self._journal.close()
@@ -243,9 +244,9 @@ class AuditLog:
         self._dirty = True
         if self._asleep:
             self._asleep = False
-            self._wake.set()
+            self._wake.ring()
         if index + 1 - self._signed_size == self._checkpoint_records:
-            self._hurry.set()
+            self._hurry.ring()
         return index
 
     def _admit(self) -> None:
@@ -276,32 +277,30 @@ class AuditLog:
 
     def _fail(self, error: OSError, *, sync: bool = False) -> None:
         if not self._trouble:
-            self._hurry.set()
+            self._hurry.ring()
         self._trouble = f"{'sync' if sync else 'write'} failed: {error.strerror or type(error).__name__}"
         if sync or error.errno not in SPACE or self._journal.segment.torn:
             self._broken = True
-        self._wake.set()
+        self._wake.ring()
 
     # The flusher's thread.
 
     def _run(self) -> None:
         """Turn after turn, at most one per window; asleep only after a turn that found nothing to do.
 
-        On a busy log nobody has to wake this thread, and it takes the interpreter's lock twice a turn: each time it
-        wants that lock, every system call of the event loop pays for a switch that mostly comes to nothing.
+        On a busy log nobody has to wake this thread, it takes the interpreter's lock twice a turn and the journal's
+        not at all: each time it wants one of them, the event loop pays for a switch of threads.
         """
         try:
             busy, turned_at = False, time.monotonic()
             while not self._closed:
                 if not (busy or self._trouble) and self._falls_asleep():
                     self._wake.wait(self._idle_s())
-                    self._wake.clear()
                     self._asleep = False
                     turned_at = time.monotonic()
                 pause_s = RETRY_S if self._trouble else turned_at + self._window_s - time.monotonic()
                 if pause_s > 0 and (self._dirty or busy or self._trouble):
                     self._hurry.wait(pause_s)
-                self._hurry.clear()
                 turned_at, busy = time.monotonic(), self._dirty
                 self._turn()
         finally:
@@ -322,8 +321,10 @@ class AuditLog:
         return None
 
     def _turn(self) -> None:
-        with self._journal.lock:
-            flushes, self._flushes = self._flushes, []
+        flushes: list[tuple[threading.Event, bool]] = []
+        if self._flushes:
+            with self._journal.lock:
+                flushes, self._flushes = self._flushes, flushes
         if self._replace_broken() and self._sync(sign=any(sign for _, sign in flushes)):
             self._rotate()
         for done, _ in flushes:
@@ -350,11 +351,15 @@ class AuditLog:
         due = self._sign_due(asked=sign)
         if not (due or self._journal.dirty):
             return True
-        with self._journal.lock:
-            self._dirty = False
+        self._dirty = False  # before the journal's end is looked at: what is written from here on sets it again
         self._sync_since = time.monotonic()
+        end: End | None = None
         try:
-            end = self._journal.sync()
+            if due:
+                end = self._journal.sync()
+                size = end.tree.size
+            else:
+                size = self._journal.sync_records()
         except OSError as error:
             with self._journal.lock:
                 self._fail(error, sync=True)
@@ -362,9 +367,12 @@ class AuditLog:
             return False
         finally:
             self._sync_since = 0.0
-        with self._journal.lock:
-            self._covered(end.tree.size)
-        if due:
+        if self.waits:
+            with self._journal.lock:
+                self._covered(size)
+        else:
+            self._synced_size = size
+        if end is not None:
             self._sign(end)
         return True
 

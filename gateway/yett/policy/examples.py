@@ -18,8 +18,8 @@ class Detectors(Protocol):
 
     codes: frozenset[str]  # what `scan` can find
 
-    def scan(self, text: str, role: Role, phase: Phase) -> Sequence[Span]:
-        """What stands in `text`."""
+    def scan(self, text: str, role: Role, phase: Phase, globs: Sequence[str]) -> Sequence[Span]:
+        """What stands in `text`: all findings whose codes fit `globs`, and maybe others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,6 @@ def _cases(rule: Rule, example: Example, detectors: Detectors) -> Iterator[Case]
     if when.finding is None:
         yield Case("", leaf, phase, 1.0, given)
         return
-    for span in detectors.scan(example.text, role, phase):
+    for span in detectors.scan(example.text, role, phase, when.finding):
         matched = example.text[span.start : span.end]
         yield Case(span.detector.code, leaf, phase, span.score, given._replace(matched=matched))

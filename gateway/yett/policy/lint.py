@@ -30,26 +30,40 @@ class Problem:
         return f"{self.where or 'policy'}: rule {self.rule}: {self.text} ({self.kind})"
 
 
-def lint(snapshot: PolicySnapshot, codes: Collection[str] | None = None) -> list[Problem]:
-    """Everything to look at in `snapshot`, in the order of the rules; `codes`: what the loaded detectors find."""
+def lint(snapshot: PolicySnapshot, codes: Collection[str] | None = None, absent: Collection[str] = ()) -> list[Problem]:
+    """Everything to look at in `snapshot`, in the order of the rules.
+
+    `codes` is what the loaded detectors find; `absent` what others would that are switched off: a rule about nothing
+    else waits for them, and nobody can try it yet.
+    """
     found: list[Problem] = []
     for rule in snapshot.rules:
         where = snapshot.place(rule).where
-        found += [Problem(where, rule.id, kind, text) for kind, text in _of_rule(snapshot, rule, codes)]
+        found += [Problem(where, rule.id, kind, text) for kind, text in _of_rule(snapshot, rule, codes, absent)]
     return found
 
 
-def _of_rule(snapshot: PolicySnapshot, rule: Rule, codes: Collection[str] | None) -> Iterator[tuple[str, str]]:
+def _of_rule(
+    snapshot: PolicySnapshot, rule: Rule, codes: Collection[str] | None, absent: Collection[str]
+) -> Iterator[tuple[str, str]]:
     if codes is not None:
-        yield from _unknown_codes(rule, codes)
+        yield from _unknown_codes(rule, {*codes, *absent})
     yield from _never(rule)
     yield from _shadowed(snapshot, rule)
     today = snapshot.today()
     for one in rule.exceptions:
         if one.until < today:
             yield "expired", f"the exception of {one.owner} ended on {one.until} and is closed"
-    if not getattr(rule.examples, rule.do):
+    if not getattr(rule.examples, rule.do) and not _waits(rule, codes, absent):
         yield "no-examples", f"no examples of what it should {rule.do}"
+
+
+def _waits(rule: Rule, codes: Collection[str] | None, absent: Collection[str]) -> bool:
+    """Whether all that the rule speaks about would be found by detectors that are switched off."""
+    return bool(rule.when.finding) and all(
+        any(matches_glob(glob, code) for code in absent) and not any(matches_glob(glob, code) for code in codes or ())
+        for glob in rule.when.finding or ()
+    )
 
 
 def _unknown_codes(rule: Rule, codes: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from yett.server import relay
 from yett.server.admitted import Admitted
 from yett.server.call import JSON_TYPE, Call
 from yett.server.core import Core
-from yett.server.recorder import Answered
+from yett.server.recorder import WORDS, Answered
 from yett.server.routes import PASSTHROUGH
 from yett.stream_guard import block_message
 from yett.upstream.transport import UpstreamResponse
@@ -36,13 +36,17 @@ async def answer(core: Core, call: Call, admitted: Admitted, upstream: UpstreamR
     if content_type == b"text/event-stream":
         await relay.relay(core, call, admitted, upstream)
         return
-    named = content_type.decode("latin-1") in core.settings.passthrough_types
-    if named and admitted.route is PASSTHROUGH and content_type != b"application/json":  # JSON is always scanned
+    if admitted.route is PASSTHROUGH and _may_pass_unseen(content_type, core.settings.passthrough_types):
         await _opaque(call, admitted, upstream, content_type)
         return
     if admitted.flow.stream:
         raise UpstreamError("the provider did not stream though it was asked to", code="upstream_protocol")
     await _whole(core, call, admitted, upstream)
+
+
+def _may_pass_unseen(content_type: bytes, named: Sequence[str]) -> bool:
+    """Whether the setting passthrough_types names this type; JSON is always scanned."""
+    return content_type != b"application/json" and content_type.decode("latin-1") in named
 
 
 async def _whole(core: Core, call: Call, admitted: Admitted, upstream: UpstreamResponse) -> None:
@@ -53,7 +57,7 @@ async def _whole(core: Core, call: Call, admitted: Admitted, upstream: UpstreamR
     checked = await core.pipeline.check(flow, admitted.policy, Phase.RESPONSE, found.leaves, opaque=found.opaque)
     recorder.saw_answer(Answered(checked.decision, checked.judged, checked.ledger.summary(core.known), found.usage))
     await recorder.tell(Phase.RESPONSE, checked.decision)
-    call.decision = max(call.decision, checked.decision.action.name.lower(), key=_STRICTNESS.index)
+    call.decision = max(call.decision, WORDS[checked.decision.action], key=_STRICTNESS.index)
     outcome = "ok"
     if checked.denied:
         body, outcome = dialect.block_answer(body, block_message(checked.decision)), "blocked"
@@ -63,7 +67,8 @@ async def _whole(core: Core, call: Call, admitted: Admitted, upstream: UpstreamR
     else:
         dialect.finish_answer(body, admitted.body, {})
     _name_model(body, flow.model)
-    await remember_held(core, flow.principal, found.held_ids)
+    if found.held_ids:
+        await remember_held(core, flow.principal, found.held_ids)
     await recorder.completed(outcome, upstream.status, upstream_status=upstream.status)
     await call.reply(upstream.status, strictjson.dumps(body), [JSON_TYPE, *passed_headers(upstream)])
 

@@ -18,6 +18,7 @@ Headers = list[tuple[bytes, bytes]]
 JSON_TYPE = (b"content-type", b"application/json")
 SSE_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 NO_RETRY = (b"x-should-retry", b"false")
+SEAMS = ("yett.on_disconnect", "yett.abort", "yett.arrived")  # what call and server protocol leave in the scope
 
 
 class Call:
@@ -71,6 +72,9 @@ class Call:
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Send the response head."""
         self.status = status
+        await self.send({"type": "http.response.start", "status": status, "headers": [*self._own_headers(), *headers]})
+
+    def _own_headers(self) -> Headers:
         own: Headers = [
             (b"x-request-id", self.id.encode()),
             (b"traceparent", self.traceparent.encode()),
@@ -79,8 +83,7 @@ class Call:
         if self.revision:
             own.append((b"x-yett-policy-revision", self.revision.encode()))
         own += self.extra
-        own += headers
-        await self.send({"type": "http.response.start", "status": status, "headers": own})
+        return own
 
     async def body(self, data: bytes, *, more: bool) -> None:
         """Send body bytes; waits while the client is slow to read."""
@@ -91,8 +94,13 @@ class Call:
 
     async def reply(self, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (JSON_TYPE,)) -> None:
         """Send a whole answer."""
-        await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
-        await self.body(body, more=False)
+        self.status = status
+        whole = [*self._own_headers(), *headers, (b"content-length", b"%d" % len(body))]
+        self.sending_since = time.monotonic()
+        await self.send({"type": "http.response.start", "status": status, "headers": whole})
+        self.ended = True
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        self.sending_since = 0.0
 
     async def refuse(self, error: HttpError, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Answer with OpenAI's error envelope; 4xx tells the SDKs not to try again."""
@@ -127,6 +135,15 @@ class Call:
     def on_disconnect(self, notify: Callable[[], None]) -> None:
         """Ask the server protocol to call `notify` if the client leaves before the answer is complete."""
         self.scope["yett.on_disconnect"] = notify
+
+    def let_go(self) -> None:
+        """The call is over: take the seams to the server protocol apart.
+
+        They refer to this call and it refers to them; with them in place the whole flow, texts and all, would lie in
+        memory until the next collection of garbage.
+        """
+        for seam in SEAMS:
+            self.scope.pop(seam, None)
 
     async def comment(self) -> None:
         """A server-sent-events comment: keeps proxies from closing a stream that is held back."""

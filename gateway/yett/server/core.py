@@ -64,7 +64,11 @@ class Core:
     trusted: tuple[Network, ...] = ()
     stopping: bool = False
     promises: Callable[[], dict[str, object]] = field(default=dict)
+    opened: tuple[str, ...] = ()  # the plugins that the operator lets fail open: fixed when all are registered
     _principals: dict[Principal, record.Record] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.opened = self.registry.opened()
 
     def principal_record(self, principal: Principal) -> record.Record:
         """`principal` as the audit names it; made once per principal."""

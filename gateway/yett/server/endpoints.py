@@ -22,7 +22,7 @@ from yett.server.facts import opaque_pointers, refuse_by_settings
 from yett.server.live import LiveFlow
 from yett.server.passed import Passed, read_passed
 from yett.server.receive import ClientGone, Receive, Scope, Send, read_body, require_json
-from yett.server.recorder import Recorder
+from yett.server.recorder import WORDS, Recorder
 from yett.server.routes import MODERATIONS, PASSTHROUGH, ROUTES, Route
 from yett.server.upstream_call import forward
 from yett.stream_guard import block_message
@@ -44,7 +44,9 @@ class DataPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call; whatever goes wrong is answered in OpenAI's envelope."""
         call = Call(scope, receive, send, self._ids)
-        call.extra = cors_headers(call.headers, self.core.settings.cors_origins)
+        origins = self.core.settings.cors_origins
+        if origins:
+            call.extra = cors_headers(call.headers, origins)
         try:
             await self._dispatch(call)
         except ClientGone:
@@ -56,23 +58,27 @@ class DataPlane:
             await self._refuse(
                 call, Unavailable("internal error; nothing was let through", code="internal_error", status=500)
             )
+        finally:
+            call.let_go()
 
     async def _dispatch(self, call: Call) -> None:
         method, path = call.scope["method"], call.scope["path"]
         if path in ("/livez", "/readyz"):
             await listing.health(call, self.core, path)
-        elif method == "OPTIONS" and b"origin" in call.headers:
+            return
+        if method == "OPTIONS" and b"origin" in call.headers:
             await preflight(call, self.core.settings.cors_origins)
-        elif not path.startswith("/v1/"):
+            return
+        if not path.startswith("/v1/"):
             raise RequestError("no such path; the API is under /v1", status=404, code="not_found")
-        else:
-            await self._api(call, method, path)
-
-    async def _api(self, call: Call, method: str, path: str) -> None:
         principal = await self._authenticate(call)
         if path == "/v1/models" or path.startswith("/v1/models/"):
             await listing.models(call, self.core, principal, path.removeprefix("/v1/models").strip("/"))
             return
+        await self._serve(call, self._route(method, path), principal)
+
+    def _route(self, method: str, path: str) -> Route:
+        """Whose dialect `path` speaks. Raises RequestError (405), or Denied for a path that is not to be passed."""
         route = ROUTES.get(path, PASSTHROUGH)
         if route is not PASSTHROUGH and method != "POST":
             raise RequestError(f"use POST for {path}", status=405, code="method_not_allowed")
@@ -82,7 +88,7 @@ class DataPlane:
                 status=403,
                 code="passthrough_denied",
             )
-        await self._serve(call, route, principal)
+        return route
 
     async def _authenticate(self, call: Call) -> Principal:
         hooks = self.core.registry.hooks["authenticate"]
@@ -136,7 +142,9 @@ class DataPlane:
     ) -> Admitted:
         """Steps 1 to 9: read, understand, authorise, scan, decide, record. Raises what the client is told."""
         core, settings = self.core, self.core.settings
-        data = await read_body(call.receive, call.headers, settings.limits.body_bytes, settings.timeouts.receive_s)
+        arrived = call.scope.get("yett.arrived")
+        limit = settings.limits.body_bytes
+        data = await read_body(call.receive, call.headers, limit, settings.timeouts.receive_s, arrived)
         request = self._read(call, route, data)
         exchange, body = request.exchange, request.body
         if len(exchange.leaves) > settings.limits.max_leaves:
@@ -146,7 +154,8 @@ class DataPlane:
         policy = revision.bound_to(_identity(flow, route.path or call.scope["path"]))
         if flow.model not in core.models:  # a name that only "*" stands for is the caller's own text
             exchange.leaves.append(Leaf("/model", flow.model, Role.OTHER, editable=False, newest=True))
-        await self._refuse_facts(flow, exchange, policy)
+        if exchange.facts:
+            await self._refuse_facts(flow, exchange, policy)
         flow.tools, flow.tool_calls, flow.tool_results = exchange.tools, exchange.tool_calls, exchange.tool_results
         flow.target = target = await self._select(flow, targets)
         checked = await core.pipeline.check(
@@ -154,13 +163,13 @@ class DataPlane:
             policy,
             Phase.REQUEST,
             exchange.leaves,
-            opaque=opaque_pointers(exchange),
+            opaque=opaque_pointers(exchange) if exchange.facts else (),
             one_way=route.one_way,
             constrained=exchange.constrained,
         )
         await recorder.decided(checked.decision, checked)
         await recorder.tell(Phase.REQUEST, checked.decision)
-        call.decision = checked.decision.action.name.lower()
+        call.decision = WORDS[checked.decision.action]
         if checked.denied:
             raise _denied(checked)
         self._carry_out(flow, route, body, exchange, checked, target)
@@ -214,8 +223,6 @@ class DataPlane:
         return chosen or targets[0]
 
     async def _refuse_facts(self, flow: Flow, exchange: Exchange, policy: EffectivePolicy) -> None:
-        if not exchange.facts:
-            return
         settings = self.core.settings
         owned = set()
         if settings.references == "owned":
@@ -236,16 +243,16 @@ class DataPlane:
         """Step 8's edits, then what the dialect changes for the provider."""
         if checked.edits:
             pointer.apply(body, checked.edits)
-        vault = self.core.vaults.of(flow.principal.tenant)
         for fact in exchange.facts:
             if fact.kind == "identity":
+                vault = self.core.vaults.of(flow.principal.tenant)
                 pointer.set(body, fact.pointer, vault.identity(fact.value))
         asked = {"store": body["store"]} if "store" in body else {}
         route.dialect.prepare(body, target.model)
         if self.core.settings.references == "owned":
             body.pop("store", None)
             body |= asked
-        elif any(fact.kind == "store" for fact in exchange.facts):
+        elif exchange.facts and any(fact.kind == "store" for fact in exchange.facts):
             body["store"] = False
 
     def _keep(self, flow: Flow, exchange: Exchange, checked: Checked) -> None:

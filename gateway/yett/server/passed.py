@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from yett.errors import RequestError
@@ -17,8 +17,7 @@ _PATH = re.compile(r"/v1/[A-Za-z0-9_.:/-]{1,512}")
 _QUERY = re.compile(rb"[\x21-\x7e]{0,2048}")
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """A request without a dialect. `raw` stands in place of `body` where there is no JSON to re-encode."""
 
     exchange: Exchange

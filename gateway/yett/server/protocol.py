@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, NoReturn, cast
+from urllib.parse import unquote
 
 import httptools
 import orjson
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from yett.errors import RequestError, envelope
 from yett.flow import new_id
+from yett.server.cycle import Cycle
 
 URL_BYTES = 8 * 1024
 HEADERS_MAX = 100
@@ -71,6 +73,8 @@ class _Hardened(HttpToolsProtocol):
         self._discarded: int | None = None  # bytes thrown away since the refusal; None while there was none
         self._refusal: RequestError | None = None
         self._running: RequestResponseCycle | None = None
+        self._idle_since_s = 0.0  # loop time since which the connection waits for a request; 0 while it does not
+        self._reaper: TimerHandle | None = None
 
     # Connection
 
@@ -82,8 +86,9 @@ class _Hardened(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all clocks; tell the call whose answer is not complete (`scope["yett.on_disconnect"]`)."""
         self._cancel_deadline()
-        if self._linger is not None:
-            self._linger.cancel()
+        for timer in (self._linger, self._reaper):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
         running = self._running
         if running is not None and not running.response_complete:
@@ -98,7 +103,7 @@ class _Hardened(HttpToolsProtocol):
         if self._discarded is not None:
             self._discard(len(data))
             return
-        self._unset_keepalive_if_required()
+        self._idle_since_s = 0.0
         self._received = len(data)
         try:
             self.parser.feed_data(data)
@@ -131,31 +136,72 @@ class _Hardened(HttpToolsProtocol):
     # Parser callbacks
 
     def on_headers_complete(self) -> None:
-        """Check the request before the app hears of it."""
-        self._check()
-        HttpToolsProtocol.on_headers_complete(self)
+        """Check the request, then let the app hear of it: at once, or after those that came before it."""
+        version = self._check()
+        scope, parser = self.scope, self.parser
+        raw_path, _, query = self.url.partition(b"?")
+        path = raw_path.decode("ascii")
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = query
+        before = self.cycle
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        self.cycle = Cycle(self, scope, self.flow, keep_alive=keep_alive, on_response=self.on_response_complete)
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
         self.headers = _NO_TRAILERS  # the scope keeps the list with the headers; trailers must not join it
         self._unfinished = 0
         if self._deadline is not None:
             self._cancel_deadline()
 
     def on_response_complete(self) -> None:
-        """An answer is written. If the app did not wait for all of the body, the connection cannot be used again."""
-        HttpToolsProtocol.on_response_complete(self)
-        cycle = self.cycle
-        if cycle.more_body and cycle.response_complete and not self.transport.is_closing():
+        """An answer is written: on to the next request, or wait for one.
+
+        If the app did not wait for all of the body, the connection cannot be used again.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        if self.cycle.more_body and self.cycle.response_complete:
             self._discarded = 0
             self._close_softly()
+            return
+        self._idle_since_s = self.loop.time()
+        if self._reaper is None:  # one timer for the connection, not one for each wait
+            self._reaper = self.loop.call_later(self.timeout_keep_alive, self._reap)
+
+    def _reap(self) -> None:
+        """Close a connection that has waited long enough; look again later if it has not."""
+        self._reaper = None
+        if not self._idle_since_s or self.transport.is_closing():
+            return
+        left_s = self._idle_since_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._reaper = self.loop.call_later(left_s, self._reap)
+        else:
+            self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        cast("dict[str, Any]", cycle.scope)["yett.abort"] = self.transport.abort
+        scope = cast("dict[str, Any]", cycle.scope)
+        scope["yett.abort"] = self.transport.abort
+        scope["yett.arrived"] = cast("Cycle", cycle).arrived
         super()._start_asgi_task(cycle, app)
 
     def _should_upgrade(self) -> bool:
         return False
 
-    def _check(self) -> None:
+    def _check(self) -> str:
+        """Raise what is wrong with the request line or the headers; return the HTTP version."""
         if len(self.url) > URL_BYTES:
             self._raise(_url_too_long())
         if self.parser.get_method() not in METHODS:
@@ -176,6 +222,7 @@ class _Hardened(HttpToolsProtocol):
             self._raise(_framing("The Host header is malformed."))
         if len(self.pipeline) >= PIPELINE_MAX:
             self._raise(RequestError("Too many requests wait on this connection.", code="pipeline_too_long"))
+        return version
 
     def _oversized(self) -> bool:
         if not self._unfinished and self._received <= self.limits.header_bytes:

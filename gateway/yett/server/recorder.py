@@ -17,6 +17,7 @@ from yett.verdict import Action, Decision
 
 # A member's `name` and `value` are looked up through a descriptor each time; an index is a fifth of that.
 ACTIONS = tuple(action.name for action in sorted(Action))
+WORDS = tuple(name.lower() for name in ACTIONS)  # as the header x-yett-decision says it
 REQUEST, RESPONSE = Phase.REQUEST.value, Phase.RESPONSE.value
 
 
@@ -64,12 +65,13 @@ class Recorder:
                 revision=flow.revision,
                 findings=finding_rows(checked.judged, core.known.wording) if checked and checked.judged else [],
                 ledger=checked.ledger.summary(core.known) if checked else None,
-                degraded=[*core.registry.opened(), *(checked.degraded if checked else ())],
+                degraded=[*core.opened, *(checked.degraded if checked else ())],
                 client=client_address(self._call.scope, core.trusted),
             )
         )
         self._decided = True
-        await core.audit.commit(index)
+        if core.audit.waits:
+            await core.audit.commit(index)
         core.metrics.decided(REQUEST, action)
 
     def saw_answer(self, answered: Answered) -> None:
@@ -110,7 +112,8 @@ class Recorder:
         )
         self.closed = True
         self.outcome = outcome
-        await core.audit.commit(index)
+        if core.audit.waits:
+            await core.audit.commit(index)
         core.metrics.completed(flow.dialect, outcome, duration_ms / 1000)
 
     def _append(self, made: record.Record) -> int:
@@ -132,7 +135,9 @@ class Recorder:
 
 def _is_clean(checked: Checked | None, pointer: str) -> bool:
     """Whether the text at `pointer` was scanned and nothing was found: a caller's own word may then be written down."""
-    return checked is not None and all(one.finding.pointer != pointer for one in checked.judged)
+    if checked is None:
+        return False
+    return not checked.judged or all(one.finding.pointer != pointer for one in checked.judged)
 
 
 def finding_rows(judged: Iterable[Judged], wording: record.Wording) -> list[record.Record]:

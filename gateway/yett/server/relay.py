@@ -28,9 +28,8 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
     Raises HttpError after the stream has begun; the caller ends it with the dialect's error event.
     """
     pipeline = core.pipeline
-    holds = pipeline.holds_streams or admitted.policy.holds_streams
-    keep = holds or pipeline.notes_streams
-    guard = StreamGuard(pipeline, admitted.flow, admitted.policy, core.leaf_key, keep=keep)
+    holds, notes = pipeline.holds_streams(admitted.policy), pipeline.notes_streams(admitted.policy)
+    guard = StreamGuard(pipeline, admitted.flow, admitted.policy, core.leaf_key, keep=holds or notes)
     codec = admitted.route.dialect.open_stream(admitted.body, admitted.flow.model, guard)
     call.codec = codec
     await call.start(200, [SSE_TYPE, *NO_BUFFERING, *answers.passed_headers(upstream)])
@@ -40,12 +39,13 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
             codec, decision = await held(core, call, admitted, guard, _events(upstream), codec)
         else:
             await _live(call, upstream, codec)
-            if pipeline.notes_streams:
+            if notes:
                 await pipeline.note(admitted.flow, admitted.policy, guard.texts(), guard.judged)
     finally:
         await upstream.aclose()
         decision = combine([decision, guard.decision()])
         admitted.recorder.saw_answer(Answered(decision, guard.judged, guard.ledger(), codec.usage))
+        guard.close()
     await admitted.recorder.tell(Phase.RESPONSE, decision)
     await answers.remember_held(core, admitted.flow.principal, codec.held_ids)
     outcome = "blocked" if codec.blocked is not None else "ok"

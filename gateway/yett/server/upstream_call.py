@@ -10,6 +10,8 @@ from yett.upstream.messages import Headers
 from yett.upstream.transport import UpstreamRequest, UpstreamResponse
 from yett.wire.headers import to_provider
 
+_ASKED = (b"accept", b"openai-beta")  # what a client says itself to the provider
+
 
 async def forward(core: Core, call: Call, flow: Flow, target: Target, path: str, body: bytes) -> UpstreamResponse:
     """Send the checked body to the target's provider; an empty `path` is the caller's own. Raises UpstreamError."""
@@ -24,8 +26,9 @@ async def forward(core: Core, call: Call, flow: Flow, target: Target, path: str,
 def _request(call: Call, flow: Flow, provider: Provider, path: str, body: bytes) -> UpstreamRequest:
     if not path.startswith("/v1/"):
         raise Unavailable("only paths under /v1 are forwarded", code="guard_failed")
+    asked = [(name, call.headers[name]) for name in _ASKED if name in call.headers]
     headers = (
-        *_content_type(call, to_provider(call.scope["headers"])),
+        *_content_type(call, to_provider(asked)),
         (b"traceparent", call.traceparent.encode()),
         (b"x-request-id", flow.id.encode()),
         *provider.headers,

@@ -7,6 +7,7 @@ anew, so a byte that arrives costs no timer call.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ from yett.upstream.messages import (
 )
 
 HIGH_WATER_BYTES = 64 << 10
-_PEEK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 _ONE_WRITE_BYTES = 64 << 10  # up to here head and body are copied together and leave in one segment train
 
 
@@ -46,9 +46,9 @@ class Connection(asyncio.Protocol):
         "_on_idle",
         "_on_lost",
         "_paused",
+        "_poll",
         "_reader",
         "_response",
-        "_sock",
         "_timer",
         "_timer_s",
         "_transport",
@@ -69,7 +69,9 @@ class Connection(asyncio.Protocol):
         *,
         tls: bool,
     ) -> None:
-        self._sock = sock
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        self._poll = poll.poll
         self._deadlines = deadlines
         self._on_idle = on_idle
         self._on_lost = on_lost
@@ -93,13 +95,7 @@ class Connection(asyncio.Protocol):
         """
         if self._transport.is_closing():
             return False
-        try:
-            self._sock.recv(1, _PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False  # end of stream, or bytes that nobody asked for
+        return not self._poll(0)  # else: the end of the stream, an error, or bytes that nobody asked for
 
     async def exchange(self, method: str, head: bytes, body: bytes, limits: Limits, began_s: float) -> HttpResponse:
         """Write a request and wait for the head of its answer; `began_s` is when `send` began (total deadline)."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yett.surrogates import SURROGATE_PATTERNS
 from yett.vault import TAG
 
 JsonObject = dict[str, Any]
@@ -85,8 +86,11 @@ def reply_to(question: Question) -> Reply:
 
 
 def spelled_out(text: str) -> str:
-    """`text` with each pseudonym in a spelling that the gate does not restore: `<EMAIL_x>` as `[EMAIL x]`."""
-    return TAG.sub(lambda found: "[" + " ".join(found.group()[1:-1].rsplit("_", 1)) + "]", text)
+    """`text` with each pseudonym spelt so that the gate does not restore it: `[EMAIL x]`, `[PHONE stand-in]`."""
+    text = TAG.sub(lambda found: "[" + " ".join(found.group()[1:-1].rsplit("_", 1)) + "]", text)
+    for entity, form in SURROGATE_PATTERNS.items():
+        text = re.sub(form, f"[{entity} stand-in]", text)
+    return text
 
 
 def pieces(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from yett.errors import UpstreamError
 
@@ -14,8 +14,7 @@ MAX_BODY_BYTES = 32 << 20
 MAX_STREAM_BYTES = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(NamedTuple):
     """One request to a provider.
 
     `path` is the target with its query, relative to the transport's base URL (`/chat/completions` under

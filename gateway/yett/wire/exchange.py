@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from yett.flow import Leaf, ToolCall, ToolOffer, ToolResult
 from yett.verdict import Edit
@@ -14,8 +14,7 @@ from yett.wire.sse import SseEvent
 JsonObject = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Something at `pointer` that only configuration or RBAC can allow.
 
     kind: `reference` (a provider-held id; `name` is the field, `value` the id), `media` (`name` is image, audio,

@@ -94,8 +94,11 @@ def wants_usage(body: JsonObject) -> bool:
 def choices_of(body: JsonObject) -> list[JsonObject]:
     """The choices of an answer. Raises UpstreamError where they are not a list of objects."""
     choices = body.get("choices")
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+    if not isinstance(choices, list):
         raise protocol_error("an answer without a list of choices")
+    for choice in choices:
+        if not isinstance(choice, dict):
+            raise protocol_error("an answer without a list of choices")
     return choices
 
 

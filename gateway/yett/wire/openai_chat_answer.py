@@ -36,8 +36,12 @@ def read_head(answer: Answer, body: JsonObject) -> None:
     """The members beside the choices, which were read before: usage is kept, and ids are leaves nobody can edit."""
     walk = Walk(Role.OTHER, answer.leaves, KEYS, VALUES)
     for key, value in body.items():
-        if key not in _HEAD and not is_known(key, value, KEYS, VALUES):
-            walk.editable = key not in _FIXED
+        if key in _HEAD or is_known(key, value, KEYS, VALUES):
+            continue
+        walk.editable = key not in _FIXED
+        if key in KEYS:
+            walk.visit(value, "/" + key, key)
+        else:
             walk.members({key: value}, "")
     usage, choices = body.get("usage"), body["choices"]
     answer.usage = usage if isinstance(usage, dict) else None

@@ -65,12 +65,16 @@ class Walk:
         """Append the leaves of the members of an object that stands at `pointer`, their names too."""
         known_keys = self.known_keys
         for name, member in value.items():
-            if name in known_keys and (member is None or _is_small(member)):
+            kind = member.__class__
+            if name in known_keys:
+                if member is None or kind is bool or (kind is int and -_LONG_NUMBER < member < _LONG_NUMBER):
+                    continue  # too short to be a leaf anywhere
+                self.visit(member, f"{pointer}/{escape(name)}", name)
                 continue
             at = f"{pointer}/{escape(name)}"
-            if name not in known_keys and name:
+            if name:
                 self._add(at, name, "key", False)
-            if member is not None and member.__class__ is not bool:
+            if member is not None and kind is not bool:
                 self.visit(member, at, name)
 
     def _number(self, value: float, pointer: str, known: str | bool) -> None:
@@ -83,11 +87,6 @@ class Walk:
 
     def _add(self, pointer: str, text: str, part: str, editable: bool) -> None:
         self.out.append(Leaf(pointer, text, self.role, part, "", self.format, editable, self.newest))
-
-
-def _is_small(value: object) -> bool:
-    """Whether `value` is a number too short to be a leaf anywhere, or true or false."""
-    return isinstance(value, int) and -_LONG_NUMBER < value < _LONG_NUMBER
 
 
 def is_known(key: str, value: object, known_keys: AbstractSet[str], known_values: AbstractSet[str]) -> bool:

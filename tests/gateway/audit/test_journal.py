@@ -137,6 +137,33 @@ def test_a_full_segment_is_rotated_and_the_old_one_is_still_synced(
     assert (end.segment, end.offset, journal.dirty) == (2, segment_path(tmp_path, 2).stat().st_size, False)
 
 
+def test_a_sync_without_the_lock_covers_what_was_written_before_it(journal: Journal, faults: Faults) -> None:
+    journal.write(event("a"))
+    with journal.lock:  # as a writer would hold it during its system call
+        assert journal.sync_records() == 1
+    assert not journal.dirty
+    journal.write(event("b"))
+    faults.sync_errno = BROKEN
+    with pytest.raises(OSError, match="Input/output"):
+        journal.sync_records()
+    assert journal.dirty
+
+
+def test_records_written_while_a_sync_runs_belong_to_the_next(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.write(event("a"))
+    really = Segment.sync
+    monkeypatch.setattr(Segment, "sync", lambda part: (journal.write(event("late")), really(part)))
+    assert journal.sync_records() == 1
+    monkeypatch.undo()
+    covered = journal.segment.synced_bytes
+    assert (covered < journal.segment.size_bytes, journal.dirty) == (True, True)
+    journal.replace()  # gives up what was not covered and carries it over
+    assert segment_path(tmp_path, 1).stat().st_size == covered
+    assert indices(tmp_path) == [0, 1]
+
+
 def test_a_segment_that_is_not_full_stays(journal: Journal, tmp_path: Path) -> None:
     journal.write(event("a"))
     journal.rotate()

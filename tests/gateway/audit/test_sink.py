@@ -83,8 +83,8 @@ def test_group_syncs_by_itself_soon_after_a_write(opened, faults: Faults) -> Non
 def test_a_busy_log_is_synced_again_and_again_but_not_for_each_record(opened, faults: Faults) -> None:
     log = opened(durability="group", checkpoint_records=1 << 20)
     wakes: list[bool] = []
-    really = log._wake.set
-    log._wake.set = lambda: (wakes.append(True), really())[1]
+    really = log._wake.ring
+    log._wake.ring = lambda: (wakes.append(True), really())[1]
     before, started = len(faults.syncs), time.monotonic()
     records = 0
     while len(faults.syncs) - before < 8:
@@ -377,7 +377,7 @@ def test_many_threads_write_one_chain(opened, tmp_path: Path) -> None:
 def test_a_flusher_that_dies_closes_the_gate(opened, monkeypatch: pytest.MonkeyPatch) -> None:
     log = opened()
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    monkeypatch.setattr(log._journal, "sync", lambda: 1 / 0)
+    monkeypatch.setattr(log._journal, "sync_records", lambda: 1 / 0)
     log.append(a_decided(1))
     log.flush(timeout_s=0.2)
     until(lambda: not log.healthy)

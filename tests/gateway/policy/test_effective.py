@@ -42,7 +42,7 @@ def outcome(
     ]
     binds = {f"bound{n}": BINDS[n % len(BINDS)] for n in range(len(bound))}
     policy = snapshot(*rules, binds=binds).bound_to(identity)
-    return policy.judge(replace(FOUND, default=default), LEAF, Phase.REQUEST).action
+    return policy.judge(FOUND._replace(default=default), LEAF, Phase.REQUEST).action
 
 
 SOME = st.lists(st.sampled_from(DOING), max_size=4)
@@ -136,7 +136,7 @@ def test_rules_that_count_count_their_own_findings_per_principal() -> None:
     made = snapshot(rule(when={"finding": "pii.*", "count": {"at_least": 3, "window_s": 60}})).bound_to(ME)
     other = flow(principal=Principal("bot-2", "acme"))
     said = [made.judge(FOUND, LEAF, Phase.REQUEST, flow()).action for _ in range(2)]
-    said.append(made.judge(replace(FOUND, code="x.y"), LEAF, Phase.REQUEST, flow()).action)
+    said.append(made.judge(FOUND._replace(code="x.y"), LEAF, Phase.REQUEST, flow()).action)
     said.append(made.judge(FOUND, LEAF, Phase.REQUEST, other).action)
     said.append(made.judge(FOUND, LEAF, Phase.REQUEST, flow()).action)
     assert said == [Action.REDACT] * 4 + [Action.DENY]
@@ -158,7 +158,7 @@ def test_exceptions_hold_to_their_last_day(day: int, code: str, agent: str, acti
     now = datetime(2027, 1, 31, 23, 59, tzinfo=UTC) if day == 31 else datetime(2027, 2, 1, tzinfo=UTC)
     made = snapshot(rule(**{"except": [EXCEPT]}), now=lambda: now)
     who = flow(principal=replace(WHO, agent=agent))
-    assert made.bound_to(ME).judge(replace(FOUND, code=code), LEAF, Phase.REQUEST, who).action is action
+    assert made.bound_to(ME).judge(FOUND._replace(code=code), LEAF, Phase.REQUEST, who).action is action
     assert bool(made.warnings()) is (day == 32)
 
 

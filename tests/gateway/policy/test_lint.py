@@ -48,6 +48,23 @@ def test_one_rule(change: dict[str, Any], kinds: list[str]) -> None:
     assert problems(rule("r", **change)) == [("r", kind) for kind in kinds]
 
 
+@pytest.mark.parametrize(
+    ("finding", "kinds"),
+    [
+        ("leak.*", []),
+        ("leak.prompt", []),
+        (["leak.*", "size.long"], []),
+        ("leak.promt", ["unknown-finding", "no-examples"]),
+        (["leak.*", "pii.*"], ["no-examples"]),
+        ("*", ["no-examples"]),
+    ],
+    ids=str,
+)
+def test_a_rule_about_what_is_switched_off_waits(finding: Any, kinds: list[str]) -> None:
+    made = snapshot(rule("r", when={"finding": finding}))
+    assert [one.kind for one in lint(made, CODES, ["leak.prompt", "size.long"])] == kinds
+
+
 def test_the_nearest_code_is_told() -> None:
     (told,) = lint(snapshot(rule("r", when={"finding": "pii.emial"}, examples=OK)), CODES)
     assert str(told).startswith(

@@ -1,5 +1,4 @@
 import timeit
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -38,7 +37,7 @@ def snapshot(*rules: Rule) -> PolicySnapshot:
 def test_no_rule_means_the_default_of_the_finding() -> None:
     verdict = snapshot().judge(FOUND, LEAF, Phase.REQUEST)
     assert (verdict.action, verdict.rule, verdict.reason) == (Action.REDACT, "default:pii-email", "found by a check")
-    other = replace(FOUND, default=Action.DENY, detector="other")
+    other = FOUND._replace(default=Action.DENY, detector="other")
     assert snapshot().judge(other, LEAF, Phase.REQUEST).rule == "default:other"
 
 
@@ -90,7 +89,7 @@ def test_remembered_answers_never_stand_for_another_question() -> None:
                     for newest in (False, True):
                         for editable in (False, True):
                             for phase in Phase:
-                                finding = replace(FOUND, score=score, code=code)
+                                finding = FOUND._replace(score=score, code=code)
                                 leaf = Leaf("/a", "x", role, newest=newest, editable=editable)
                                 fresh = snapshot(*policy.rules)
                                 assert policy.judge(finding, leaf, phase) == fresh.judge(finding, leaf, phase)
@@ -99,7 +98,7 @@ def test_remembered_answers_never_stand_for_another_question() -> None:
 def test_the_memory_is_bounded() -> None:
     policy = snapshot(rule("r", "flag")).bound_to(Identity())
     for number in range(MAX_CACHED + 10):
-        policy.judge(replace(FOUND, code=f"x.{number}"), LEAF, Phase.REQUEST)
+        policy.judge(FOUND._replace(code=f"x.{number}"), LEAF, Phase.REQUEST)
     assert len(policy._known) <= MAX_CACHED
 
 
