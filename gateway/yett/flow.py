@@ -141,6 +141,20 @@ class Ids:
         return f"{self._bits(64) or 1:016x}"
 
 
+class Restores(dict[str, str]):
+    """Pseudonym -> the caller's own value. Who looks one up by index puts it back: `revealed` remembers which."""
+
+    __slots__ = ("revealed",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.revealed: set[str] = set()
+
+    def __getitem__(self, pseudonym: str) -> str:
+        self.revealed.add(pseudonym)
+        return super().__getitem__(pseudonym)
+
+
 @dataclass(slots=True)
 class Flow:
     """One exchange from the first byte to the last record. Owned and changed by the pipeline only."""
@@ -161,7 +175,7 @@ class Flow:
     tool_results: Sequence[ToolResult] = ()
     findings: list[Finding] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    restores: dict[str, str] = field(default_factory=dict)  # pseudonym -> the caller's own value
+    restores: Restores = field(default_factory=Restores)
 
     def view(self) -> FlowView:
         """The frozen picture of this flow that a plugin is given."""

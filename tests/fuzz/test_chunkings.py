@@ -14,7 +14,6 @@ import pytest
 from helpers.disguises import DISGUISES, KEYWORD_DISGUISES, LETTER_DISGUISES
 from helpers.sample_detectors import PIECES, assert_same, text_of
 from yett.detector import Detector
-from yett.obfuscation import DETECTORS
 from yett.scan import ScanEngine
 
 CHUNKINGS = int(os.environ.get("YETT_CHUNKINGS", "20000"))
@@ -27,7 +26,7 @@ def built_in() -> ScanEngine:
 
     contributions = [getattr(plugin(), "register_detectors", tuple) for plugin in BUILTINS]
     found = [detector for register in contributions for detector in register()]
-    return ScanEngine([*(one for one in found if isinstance(one, Detector)), *DETECTORS])
+    return ScanEngine([one for one in found if isinstance(one, Detector)])
 
 
 def run(count: int, make: Callable[[random.Random], str]) -> int:

@@ -613,3 +613,21 @@ async def test_a_call_leaves_nothing_that_refers_to_itself(tmp_path, text):
             gc.garbage.clear()
             gc.enable()
     assert left == []
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_every_value_that_is_put_back_is_an_audit_event(tmp_path, stream):
+    def reply(request):
+        said = json.loads(request.body)["messages"][0]["content"].split(" and ")[0]
+        return sse(*chat_chunks(said)) if stream else chat_answer(said)
+
+    async with harness(tmp_path, reply) as gate:
+        await gate.chat("ada@corp.example and bob@corp.example", stream=stream)
+        (event,) = [row for row in gate.records("event") if row["name"] == "reveal"]
+        (ended,) = gate.records("completed")
+        assert (event["flow"], event["count"]) == (ended["flow"], 1)
+        assert event["i"] < ended["i"]
+        assert event["pseudonyms"][0] in gate.upstream.bodies[0]["messages"][0]["content"]
+        await gate.chat("nothing to see", stream=stream)
+        assert len([row for row in gate.records("event") if row["name"] == "reveal"]) == 1
+        assert "corp.example" not in json.dumps(gate.records())

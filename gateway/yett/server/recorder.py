@@ -18,6 +18,7 @@ from yett.verdict import Action, Decision
 # A member's `name` and `value` are looked up through a descriptor each time; an index is a fifth of that.
 ACTIONS = tuple(action.name for action in sorted(Action))
 WORDS = tuple(name.lower() for name in ACTIONS)  # as the header x-yett-decision says it
+MAX_NAMED = 64  # pseudonyms that one event names; it counts them all
 REQUEST, RESPONSE = Phase.REQUEST.value, Phase.RESPONSE.value
 
 
@@ -93,6 +94,8 @@ class Recorder:
         if not self._decided:
             await self.decided(Decision(Action.DENY, frozenset((f"gate:{code}",)), revision=self._flow.revision))
         core, flow, answer = self._core, self._flow, self._answer or Answered(Decision())
+        if flow.restores.revealed:
+            self._append(self._reveal())
         duration_ms = self._call.duration_ms()
         index = self._append(
             record.completed(
@@ -115,6 +118,18 @@ class Recorder:
         if core.audit.waits:
             await core.audit.commit(index)
         core.metrics.completed(flow.dialect, outcome, duration_ms / 1000)
+
+    def _reveal(self) -> record.Record:
+        """Which pseudonyms were put back for the caller: names of them, never the values."""
+        flow, revealed = self._flow, sorted(self._flow.restores.revealed)
+        return record.event(
+            "reveal",
+            flow=flow.id,
+            trace=flow.trace.trace_id,
+            to=flow.principal.id,
+            count=len(revealed),
+            pseudonyms=revealed[:MAX_NAMED],
+        )
 
     def _append(self, made: record.Record) -> int:
         try:
