@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $(STAMP)
 	@echo "make: ready"
 
-check: setup schema ## Lint, format, types, import rules, freshness of the generated schema
+check: setup schema ## Lint, format, types, import rules, freshness of the generated schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,6 +49,8 @@ check: setup schema ## Lint, format, types, import rules, freshness of the gener
 schema: setup
 	@$(BIN)/yett schema | diff -u config/gateway.schema.json - \
 	  || { echo "make: config/gateway.schema.json is stale: yett schema > config/gateway.schema.json"; exit 1; }
+	@$(BIN)/yett policy schema | diff -u config/policy.schema.json - \
+	  || { echo "make: config/policy.schema.json is stale: yett policy schema > config/policy.schema.json"; exit 1; }
 
 bench: setup ## Measure Yett, nginx and the installed peers, about four minutes (ARGS=--quick for a look)
 	$(BIN)/python bench/run.py $(ARGS)

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from yett.at_hand import DetectorsAtHand
 from yett.audit import record
 from yett.audit.content import ContentStore
 from yett.audit.sink import AuditLog
@@ -31,7 +32,7 @@ from yett.errors import ConfigError, HttpError
 from yett.flow import Principal, Target
 from yett.hookcalls import HookCalls
 from yett.pipeline import Pipeline
-from yett.policy.loader import PolicySource
+from yett.policy.loader import PolicySource, Surroundings
 from yett.registry import Registry, find_plugin, load_builtins
 from yett.scan import ScanEngine
 from yett.server.core import Core, Provider
@@ -61,9 +62,14 @@ class Gateway:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, settings: Settings, worker: int = 0) -> AsyncIterator[Gateway]:
-        """Open everything `settings` names and close it again. Raises ConfigError or PluginError."""
-        core = await _build(settings, worker)
+    async def opened(
+        cls, settings: Settings, worker: int = 0, policies: PolicySource | None = None
+    ) -> AsyncIterator[Gateway]:
+        """Open everything `settings` names, or `policies` in place of its own, and close it again.
+
+        Raises ConfigError or PluginError.
+        """
+        core = await _build(settings, worker, policies)
         gateway = cls(core, worker)
         try:
             await gateway._start()
@@ -87,6 +93,7 @@ class Gateway:
         )
         for warning in core.settings.warnings():
             log.warning("opened_by_configuration", what=warning)
+        self._warn_of_policy()
         for hook in core.registry.hooks["gateway_started"]:
             result = hook.call(**{"gateway": self} if hook.arguments else {})
             if hook.is_async:
@@ -115,7 +122,11 @@ class Gateway:
             "ready": not core.stopping and core.audit.healthy,
             "audit": {"healthy": core.audit.healthy, "degraded": core.audit.degraded, "records": core.audit.size},
             "guards": {"closed": not opened, "opened": list(opened), "detectors": len(core.pipeline.detector_names)},
-            "policy": {"revision": core.policies.current.revision, "rejected": rejected},
+            "policy": {
+                "revision": core.policies.current.revision,
+                "rejected": rejected,
+                "warnings": core.policies.current.warnings(),
+            },
             "configuration": {"opened": list(core.settings.warnings())},
             "flows_in_flight": len(core.live),
             "stopping": core.stopping,
@@ -141,10 +152,15 @@ class Gateway:
         policies, before = self.core.policies, self.core.policies.rejected
         if policies.poll():
             self._note("policy_reloaded", revision=policies.current.revision)
+            self._warn_of_policy()
         elif policies.rejected and policies.rejected != before:
             self.core.metrics.reload_rejected("policy")
             log.error("policy_rejected", why=policies.rejected, revision=policies.current.revision)
             self._note("policy_rejected", revision=policies.current.revision)
+
+    def _warn_of_policy(self) -> None:
+        for warning in self.core.policies.current.warnings():
+            log.warning("policy_warning", what=warning)
 
     def _reload_keys(self) -> None:
         keys, before = self.core.keys, self.core.keys.rejected
@@ -191,15 +207,36 @@ def build_registry(settings: Settings) -> Registry:
     return registry
 
 
-async def _build(settings: Settings, worker: int) -> Core:
+def absent_codes(settings: Settings) -> frozenset[str]:
+    """What built-ins that `settings` leaves out would find, as far as their `codes` say."""
+    running = {one.name for one in build_registry(settings).describe()}
+    return frozenset(
+        code for one in load_builtins() if getattr(one, "name", "") not in running for code in getattr(one, "codes", ())
+    )
+
+
+def value_key(master: bytes) -> bytes:
+    """What opens the `hmac:` digests in `allow_values`."""
+    return hmac.digest(master, b"policy values", hashlib.sha256)
+
+
+def present_value_key(settings: Settings) -> bytes:
+    """`value_key` of a gateway that has run before; empty where its vault key is not there, which is not made."""
+    path = settings.path(settings.vault_key)
+    return value_key(load_master_key(path)) if path.is_file() else b""
+
+
+async def _build(settings: Settings, worker: int, policies: PolicySource | None = None) -> Core:
     metrics = Metrics()
     registry = build_registry(settings)
-    engine, contributed = ScanEngine(registry.detectors()), registry.callables()
+    detectors, contributed = registry.detectors(), registry.callables()
+    engine = ScanEngine(detectors)
     pool = WorkerPool([one.detector for one in contributed], processes=settings.limits.detector_workers)
     callables = CallableScans(contributed, pool)
-    policies = PolicySource(settings.path(settings.policies))
-    keys = KeySource(settings.path(settings.keys_file))
     master = load_master_key(settings.path(settings.vault_key))
+    around = Surroundings(DetectorsAtHand(engine, detectors, callables), value_key=value_key(master))
+    policies = policies or PolicySource(settings.path(settings.policies), around)
+    keys = KeySource(settings.path(settings.keys_file))
     leaf_key = hmac.digest(master, b"leaf", hashlib.sha256)
     vaults = Vaults(master)
     calls = HookCalls(metrics.plugin_failed)

@@ -56,6 +56,19 @@ class CallableScans:
         self.names = tuple(run.detector.name for run in self._runs)
         self._by_phase = {phase: tuple(run for run in self._runs if run.reads(phase)) for phase in Phase}
 
+    def codes(self, *, inline: bool = False) -> frozenset[str]:
+        """What they may find; `inline`: those alone that `find_now` asks."""
+        runs = [run for run in self._runs if run.inline or not inline]
+        return frozenset(one.code for run in runs for one in run.detector.finds)
+
+    def find_now(self, phase: Phase, role: Role, text: str, codes: Collection[str]) -> list[Span]:
+        """What the inline ones that may find one of `codes` find in one text, without memory.
+
+        Raises Unavailable if one fails that must not.
+        """
+        runs = [run for run in self._by_phase[phase] if run.inline and run.finds_any(codes)]
+        return [span for run in runs for span in run.find_now(role, text)]
+
     def reads(self, phase: Phase) -> bool:
         """Whether any of them reads texts of `phase`."""
         return bool(self._by_phase[phase])
@@ -106,8 +119,27 @@ class _Run:
         elif pool is None:
             raise ConfigError(f"detector {detector.name} needs worker processes and there are none")
 
+    @property
+    def inline(self) -> bool:
+        return self._scanner is not None
+
     def reads(self, phase: Phase) -> bool:
         return phase in self.detector.phases
+
+    def finds_any(self, codes: Collection[str]) -> bool:
+        return any(code in codes for code in self._codes)
+
+    def find_now(self, role: Role, text: str) -> Sequence[Span]:
+        roles = self.detector.roles
+        if self._scanner is None or not text or not (roles is None or role in roles):
+            return ()
+        try:
+            return self._spans(text, self._scanner.scan([text])[0])
+        except Exception as error:  # noqa: BLE001  # code of others may raise anything
+            failed = self._failed(error)
+            if self._contributed.fail_open:
+                return ()
+            raise failed from None
 
     def wanted(self, policy: Wanted) -> bool:
         return not self.detector.asked_for or any(policy.asks_for(code) for code in self._codes)
@@ -133,15 +165,17 @@ class _Run:
         return [found or () for found in results]
 
     async def _scan(self, texts: list[str]) -> list[tuple[Span, ...]]:
-        detector = self.detector
         try:
             found = await self._pooled(texts) if self._scanner is None else self._scanner.scan(texts)
             return [self._spans(text, one) for text, one in zip(texts, found, strict=True)]
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001  # code of others may raise anything: the text was not vouched for
-            log.warning("detector_failed", detector=detector.name, error=type(error).__name__)
-            raise Unavailable(f"the detector {detector.name!r} failed", code="guard_failed") from None
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> Unavailable:
+        log.warning("detector_failed", detector=self.detector.name, error=type(error).__name__)
+        return Unavailable(f"the detector {self.detector.name!r} failed", code="guard_failed")
 
     async def _pooled(self, texts: list[str]) -> Sequence[Sequence[Found]]:
         if self._pool is None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from yett.commands import evaluate, inspect, keys, serving, starter
+from yett.commands import evaluate, inspect, keys, policy_test, serving, starter
 from yett.commands.options import RootOption
 from yett.errors import EXIT_CONFIG, ConfigError, HttpError, PluginError
 
@@ -46,8 +46,13 @@ def make_app() -> typer.Typer:
     app.command("init")(starter.init)
     app.command("check")(inspect.check)
     app.command("explain")(inspect.explain)
+    app.command("test")(policy_test.test)
     app.command("eval")(evaluate.evaluate)
     app.command("schema", hidden=True)(inspect.print_schema)
+    policy_commands = typer.Typer(help="Work on policy files.", no_args_is_help=True)
+    policy_commands.command("digest")(policy_test.digest)
+    policy_commands.command("schema", hidden=True)(policy_test.print_schema)
+    app.add_typer(policy_commands, name="policy")
     key_commands = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
     key_commands.command("create")(keys.create)
     key_commands.command("list")(keys.list_keys)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import asdict
 from typing import Any
 
-from yett.app import build_registry
+from yett.app import absent_codes, build_registry, present_value_key
+from yett.at_hand import DetectorsAtHand
 from yett.callables import CallableScans, make_scanner
 from yett.config import Settings
 from yett.detector import CallableDetector
@@ -14,7 +16,11 @@ from yett.errors import HttpError, RequestError
 from yett.flow import Flow, Leaf, Phase, Principal, TraceContext, new_id
 from yett.hookcalls import HookCalls
 from yett.pipeline import Pipeline
-from yett.policy.loader import load_policies
+from yett.policy.conditions import Identity
+from yett.policy.lint import lint
+from yett.policy.loader import Surroundings, load_policies
+from yett.policy.model import Rule
+from yett.policy.snapshot import PolicySnapshot
 from yett.registry import Registry
 from yett.scan import ScanEngine
 from yett.server.facts import refuse_by_settings
@@ -29,10 +35,14 @@ def describe(settings: Settings) -> dict[str, Any]:
     """The effective pipeline per route: dialect, detectors with their streaming mode, checks, policy, models."""
     registry = build_registry(settings)
     detectors = registry.detectors()
-    ScanEngine(detectors)  # compiles every rule and runs its examples
+    engine = ScanEngine(detectors)  # compiles every rule and runs its examples
     contributed = [one.detector for one in registry.callables()]
     asyncio.run(_try_out(contributed))
-    policy = load_policies(settings.path(settings.policies))
+    at_hand = DetectorsAtHand(engine, detectors, _inline(registry))
+    policy = load_policies(
+        settings.path(settings.policies), Surroundings(at_hand, value_key=present_value_key(settings))
+    )
+    codes = at_hand.known | {found.code for one in contributed for found in one.finds}
     guards = [
         {"name": one.name, "code": one.code, "streaming": f"exact, holds at most {one.max_len} characters"}
         for one in detectors
@@ -45,7 +55,11 @@ def describe(settings: Settings) -> dict[str, Any]:
             for route in ROUTES.values()
         ],
         "passthrough": settings.passthrough,
-        "policy": {"revision": policy.revision, "rules": [rule.describe() for rule in policy.rules]},
+        "policy": {
+            "revision": policy.revision,
+            "rules": [_rule(policy, rule) for rule in policy.rules],
+            "problems": [asdict(one) for one in lint(policy, codes, absent_codes(settings))],
+        },
         "models": {name: [f"{t.provider}/{t.model}" for t in model.targets] for name, model in settings.models.items()},
         "plugins": [{"name": p.name, "source": p.source, "hooks": list(p.hooks)} for p in registry.describe()],
         "warnings": list(settings.warnings()),
@@ -62,7 +76,8 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
     if route is None:
         raise RequestError(f"no dialect for {path}; there are {', '.join(ROUTES)}", status=404, code="not_found")
     registry = build_registry(settings)
-    policy = load_policies(settings.path(settings.policies))
+    around = Surroundings(value_key=present_value_key(settings))
+    policy = load_policies(settings.path(settings.policies), around)
     calls, contributed = HookCalls(lambda plugin, hook: None), registry.callables()
     value = strictjson.loads(body, max_depth=settings.limits.json_depth)
     if not isinstance(value, dict):
@@ -71,12 +86,14 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
     principal = Principal("explain", "default", "explain", ())
     flow = Flow(new_id(), TraceContext(secrets.token_hex(16), secrets.token_hex(8)), principal, route.dialect.name)
     flow.model, flow.tools = exchange.model, exchange.tools
+    flow.tool_calls, flow.tool_results = exchange.tool_calls, exchange.tool_results
+    bound = policy.bound_to(Identity(principal.tenant, principal.agent, route=path, model=flow.model))
     engine, vaults = ScanEngine(registry.detectors()), Vaults(secrets.token_bytes(32))
     async with WorkerPool([one.detector for one in contributed], processes=1) as pool:
         pipeline = Pipeline(engine, registry, vaults, b"explain", calls, CallableScans(contributed, pool))
         checked = await pipeline.check(
             flow,
-            policy,
+            bound,
             Phase.REQUEST,
             exchange.leaves,
             one_way=route.one_way,
@@ -104,6 +121,25 @@ async def _explain(settings: Settings, body: bytes, path: str) -> dict[str, Any]
         "ledger": {"leaves": len(exchange.leaves), "unscanned": checked.ledger.missing()},
         "policy_revision": policy.revision,
     }
+
+
+def _rule(policy: PolicySnapshot, rule: Rule) -> dict[str, Any]:
+    bind = policy.place(rule).bind
+    shown = rule.describe()
+    return {
+        "id": shown.pop("id"),
+        "bind": bind.model_dump(mode="json", exclude_unset=True) if bind else "everybody",
+        "when": shown.pop("when"),
+        "do": shown.pop("do"),
+        "mode": rule.mode,
+        "severity": rule.severity,
+        "tags": list(rule.tags),
+    } | shown
+
+
+def _inline(registry: Registry) -> CallableScans:
+    """The callable detectors that need no worker."""
+    return CallableScans([one for one in registry.callables() if one.detector.isolation == "inline"])
 
 
 async def _try_out(contributed: list[CallableDetector]) -> None:

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from yett.detector import Span
 from yett.errors import Unavailable
 from yett.flow import Flow, FlowView, Leaf, Phase
+from yett.policy.effective import Rehearsed, Whole
 from yett.vault import Vault, mark
 from yett.verdict import Action, Edit, Finding, Verdict
 
 
 class Policy(Protocol):
-    """What the pipeline asks of a policy revision (`yett.policy.snapshot.PolicySnapshot`)."""
+    """What the pipeline asks of the rules that concern a caller (`yett.policy.effective.EffectivePolicy`)."""
 
     revision: str
+    rehearses: bool  # some rule about findings is in shadow mode
+    names_tools: bool  # some rule depends on the tool that a text belongs to
+    holds_streams: bool  # some rule is about answers as a whole
 
-    def judge(self, finding: Finding, leaf: Leaf, phase: Phase) -> Verdict:
+    def judge(self, finding: Finding, leaf: Leaf, phase: Phase, flow: Flow | None = None, matched: str = "") -> Verdict:
         """The verdict of the strictest matching rule, or of the finding's default where none matches."""
+
+    def rehearse(
+        self, finding: Finding, leaf: Leaf, phase: Phase, flow: Flow | None, matched: str
+    ) -> Sequence[Rehearsed]:
+        """What rules in shadow mode would have said."""
+
+    def speaks_of_wholes(self, phase: Phase) -> bool:
+        """Whether some rule is about requests, answers or tool calls as a whole."""
+
+    def wholes(self, flow: Flow, phase: Phase, leaves: Sequence[Leaf]) -> Sequence[Whole]:
+        """What such rules say of this phase of `flow`."""
 
     def asks_for(self, code: str) -> bool:
         """Whether some rule names findings with `code`."""
 
 
 class Judged(NamedTuple):  # one for each finding
-    """A finding with what policy said of it: what the audit keeps."""
+    """A finding with what policy said of it: what the audit keeps.
+
+    `rehearsed`: a rule in shadow mode said it; `rule` is then `shadow:ACTION:ID`, and it decided nothing.
+    """
 
     finding: Finding
     action: Action
     rule: str
     reason: str = ""
+    rehearsed: bool = False
 
 
 @dataclass(slots=True)
@@ -51,11 +71,32 @@ class Judge:
     judged: list[Judged] = field(default_factory=list)
     _view: FlowView | None = None
 
-    def finding(self, finding: Finding, leaf: Leaf) -> Verdict:
-        """Policy's verdict on `finding` at `leaf`, remembered."""
-        verdict = self.policy.judge(finding, leaf, self.phase)
+    def finding(self, finding: Finding, leaf: Leaf, matched: str = "") -> Verdict:
+        """Policy's verdict on `finding`, the text `matched` at `leaf`, remembered."""
+        policy = self.policy
+        verdict = policy.judge(finding, leaf, self.phase, self.flow, matched)
         self.judged.append(Judged(finding, verdict.action, verdict.rule, verdict.reason))
+        if policy.rehearses:
+            self._rehearsed(finding, policy.rehearse(finding, leaf, self.phase, self.flow, matched))
         return verdict
+
+    def wholes(self, leaves: Sequence[Leaf]) -> list[Verdict]:
+        """Policy's verdicts on the phase and its tools as a whole, remembered."""
+        if self.flow is None or not self.policy.speaks_of_wholes(self.phase):
+            return []
+        verdicts = []
+        for finding, verdict, rehearsed in self.policy.wholes(self.flow, self.phase, leaves):
+            if rehearsed:
+                self._rehearsed(finding, rehearsed)
+                continue
+            self.judged.append(Judged(finding, verdict.action, verdict.rule, verdict.reason))
+            verdicts.append(verdict)
+        return verdicts
+
+    def _rehearsed(self, finding: Finding, said: Sequence[Rehearsed]) -> None:
+        for rule, action in said:
+            word = "flag" if action is Action.ALLOW else action.name.lower()
+            self.judged.append(Judged(finding, Action.ALLOW, f"shadow:{word}:{rule}", rehearsed=True))
 
     def concerned(self, span: Span, matched: str) -> bool:
         """Whether what was `matched` is a finding in this flow. Raises Unavailable if the detector fails to say.
@@ -74,8 +115,8 @@ class Judge:
         except Exception:  # noqa: BLE001  # code of others may raise anything: the text was not vouched for
             raise Unavailable(f"the detector {span.detector.name!r} failed", code="guard_failed") from None
 
-    def span(self, span: Span, leaf: Leaf, start: int, end: int) -> Verdict:
-        """Policy's verdict on what a detector found at characters `start` to `end` of `leaf`."""
+    def span(self, span: Span, leaf: Leaf, start: int, end: int, matched: str) -> Verdict:
+        """Policy's verdict on what a detector `matched` at characters `start` to `end` of `leaf`."""
         detector = span.detector
         found = Finding(
             code=detector.code,
@@ -87,7 +128,7 @@ class Judge:
             entity=detector.entity,
             part=leaf.part,
         )
-        return self.finding(found, leaf)
+        return self.finding(found, leaf, matched)
 
     def replacement(self, spans: list[Span], text: str) -> str:
         """What stands in place of `text`, the union of overlapping `spans`.
@@ -124,6 +165,11 @@ class Judge:
     def _redaction(self, cluster: list[Span], text: str) -> tuple[int, int, str, str]:
         start, end = cluster[0].start, max(s.end for s in cluster)
         return start, end, self.replacement(cluster, text[start:end]), cluster[0].detector.code
+
+
+def one_way(span: Span) -> Span:
+    """`span`, found by a detector whose findings do not come back."""
+    return span._replace(detector=replace(span.detector, reversible=False)) if span.detector.reversible else span
 
 
 def _place(span: Span) -> tuple[int, int]:

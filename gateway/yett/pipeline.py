@@ -13,9 +13,9 @@ from typing import Any
 from yett.callables import CallableScans
 from yett.detector import Span
 from yett.errors import Unavailable
-from yett.flow import Flow, Leaf, Phase
+from yett.flow import Flow, Leaf, Phase, ToolCall
 from yett.hookcalls import HookCalls
-from yett.judge import Judge, Judged, Policy, edits_across
+from yett.judge import Judge, Judged, Policy, edits_across, one_way
 from yett.ledger import Ledger
 from yett.registry import Registry
 from yett.scan import ScanEngine
@@ -68,8 +68,8 @@ class Pipeline:
         self._response_hooks = any(registry.hooks[name] for name in RESPONSE_CHECKS)
 
     def holds_streams(self, policy: Policy) -> bool:
-        """Whether a check or a detector has to see a streamed answer whole before any of it leaves."""
-        return self._response_hooks or self.callables.holds_streams(policy)
+        """Whether a check, a rule or a detector has to see a streamed answer whole before any of it leaves."""
+        return self._response_hooks or policy.holds_streams or self.callables.holds_streams(policy)
 
     def notes_streams(self, policy: Policy) -> bool:
         """Whether a detector reads a streamed answer after it has passed."""
@@ -110,6 +110,7 @@ class Pipeline:
             flow.asked = leaves
         verdicts, edits = await self._scan(judge, leaves, ledger, degraded)
         edits += _tag_edits(judge, leaves)
+        verdicts += judge.wholes(leaves)
         if self._request_hooks if phase is Phase.REQUEST else self._response_hooks:
             flow.leaves = leaves
             for finding in await self._hook_findings(flow, phase, degraded):
@@ -134,6 +135,7 @@ class Pipeline:
         for (group, text), spans in zip(groups, await self._called(judge, groups, degraded), strict=True):
             foreign = [span for span in spans if text[span.start : span.end] not in own]  # what was restored stays
             _judge_group(judge, group, text, foreign, verdicts, edits)
+        verdicts += judge.wholes(leaves)
         for finding in await self._hook_findings(flow, Phase.RESPONSE, degraded):
             verdict, edit = _judge_check(judge, finding, leaves)
             verdicts.append(verdict)
@@ -144,10 +146,12 @@ class Pipeline:
     async def note(self, flow: Flow, policy: Policy, leaves: Sequence[Leaf], judged: list[Judged]) -> None:
         """Add to `judged` what `detect_only` detectors find in a streamed answer that has passed: nothing is undone."""
         checked = await self.check_hooks(flow, policy, leaves)
-        judged += [Judged(one.finding, Action.ALLOW, one.rule, one.reason) for one in checked.judged]
+        judged += [Judged(one.finding, Action.ALLOW, one.rule, one.reason, one.rehearsed) for one in checked.judged]
 
     def check_now(self, judge: Judge, leaves: Sequence[Leaf], ledger: Ledger) -> Checked:
         """The detectors' part of `check`, synchronous: for the whole pieces within a stream (tool arguments)."""
+        if judge.flow is not None and judge.policy.names_tools:
+            judge.flow.tool_calls = [*judge.flow.tool_calls, *_named(leaves)]
         scans = _Scans.of(leaves)
         verdicts, edits = _judge_all(judge, scans, self.engine.scan_all(scans.texts), ledger)
         edits += _tag_edits(judge, leaves)
@@ -286,16 +290,26 @@ def _judge_group(
     for span in spans:
         index = bisect_right(offsets, span.start, 0, len(group)) - 1
         start, end = span.start - offsets[index], min(span.end, offsets[index + 1]) - offsets[index]
-        if not judge.concerned(span, text[span.start : span.end]):
+        matched = text[span.start : span.end]
+        if not judge.concerned(span, matched):
             continue
-        verdict = judge.span(span, group[index], start, end)
+        verdict = judge.span(span, group[index], start, end, matched)
         verdicts.append(verdict)
         if verdict.action in (Action.REDACT, Action.APPROVE):
-            redact.append(span)
+            redact.append(one_way(span) if verdict.one_way else span)
     if redact:
         more, fixed = edits_across(group, offsets[:-1], judge.redactions(redact, text))
         edits += more
         verdicts += [Verdict(Action.DENY, "yett:not_editable", "the text cannot be edited here") for _ in fixed]
+
+
+def _named(leaves: Sequence[Leaf]) -> list[ToolCall]:
+    """The calls that leaves of a streamed answer belong to: a call's name is a leaf beside its arguments."""
+    return [
+        ToolCall(leaf.pointer.removesuffix("/name"), leaf.text, "")
+        for leaf in leaves
+        if leaf.pointer.endswith(("/function/name", "/custom/name", "/function_call/name"))
+    ]
 
 
 def _tag_edits(judge: Judge, leaves: Sequence[Leaf]) -> list[Edit]:
@@ -328,7 +342,9 @@ def _hidden_tag(judge: Judge, tag: str) -> str:
 def _judge_check(judge: Judge, finding: Finding, leaves: Sequence[Leaf]) -> tuple[Verdict, list[Edit]]:
     """Policy's verdict on what a check found, and the edit it asks for."""
     leaf = next((one for one in leaves if one.pointer == finding.pointer and one.part == finding.part), None)
-    verdict = judge.finding(finding, leaf or Leaf(finding.pointer, "", editable=False))
+    start, end = finding.span or (0, None)
+    matched = "" if leaf is None else leaf.text[start:end]
+    verdict = judge.finding(finding, leaf or Leaf(finding.pointer, "", editable=False), matched)
     if verdict.action not in (Action.REDACT, Action.APPROVE) or leaf is None:
         return verdict, []
     return verdict, [Edit(finding.pointer, finding.span, mark(finding.entity or "REDACTED"), finding.code)]

@@ -79,14 +79,14 @@ def _names_at(shape: type[Shape], location: Location) -> list[str]:
     for part in location:
         at = _step(at, part)
     if isinstance(at, type) and issubclass(at, BaseModel):
-        return list(at.model_fields)
+        return [field.alias or name for name, field in at.model_fields.items()]
     return []
 
 
 def _step(at: Any, part: str | int) -> Any:  # annotations have no better type
     """The type annotation one key or index below the annotation `at`."""
     if isinstance(at, type) and issubclass(at, BaseModel):
-        field = at.model_fields.get(str(part))
+        field = next((f for name, f in at.model_fields.items() if (f.alias or name) == part), None)
         return _plain(field.annotation) if field else None
     origin, arguments = get_origin(at), get_args(at)
     if origin in {dict, Mapping} or (origin in {list, tuple} and arguments):

@@ -121,6 +121,7 @@ class StreamGuard:
         made = [
             Decision(j.action, frozenset((j.rule,)), reasons=frozenset((j.reason,) if j.reason else ()))
             for j in self.judged
+            if not j.rehearsed
         ]
         return combine([*self._decisions, *made])
 
@@ -131,7 +132,7 @@ class StreamGuard:
     def _judgement(self, span: Span, leaf: Leaf, matched: str) -> Judgement:
         if not self._judge.concerned(span, matched):
             return Judgement(Action.ALLOW)
-        verdict = self._judge.span(span, leaf, span.start, span.end)
+        verdict = self._judge.span(span, leaf, span.start, span.end, matched)
         if verdict.action is Action.ALLOW:
             return Judgement(Action.ALLOW, None, "")
         if verdict.action is Action.REDACT:

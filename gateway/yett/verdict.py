@@ -58,13 +58,14 @@ class Edit(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What one policy rule says about one finding."""
+    """What one policy rule says about one finding. `one_way`: what is redacted does not come back for the caller."""
 
     action: Action
     rule: str
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     edits: tuple[Edit, ...] = ()
+    one_way: bool = False
 
 
 class Decision(NamedTuple):

@@ -40,6 +40,7 @@ class Canary:
 
     name = "canary"
     optional = True
+    codes = (CODE,)
 
     class Config(BaseModel):
         """`tokens`: the operator's canaries. `secret`: recognise tokens that `canary_token` made with it.

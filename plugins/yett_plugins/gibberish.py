@@ -45,6 +45,7 @@ class Gibberish:
 
     name = "gibberish"
     optional = True
+    codes = (CODE,)
 
     class Config(BaseModel):
         """`least_score`: 0.6 finds more, 0.9 needs two brackets that nothing closes."""

@@ -48,6 +48,7 @@ class Language:
 
     name = "language"
     optional = True
+    codes = (CODE,)
 
     class Config(BaseModel):
         """`requests`, `answers`: languages (ISO 639-1) that may be used there; empty: any.

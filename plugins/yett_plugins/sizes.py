@@ -33,6 +33,7 @@ class Sizes:
 
     name = "sizes"
     optional = True
+    codes = (CODE,)
 
     class Config(BaseModel):
         """`roles`: limits by role. `newest_only`: count the newest turn only, not resent history.

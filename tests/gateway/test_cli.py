@@ -106,6 +106,7 @@ def test_init_writes_a_repository_that_loads(here: Path) -> None:
         "README.md",
         "config/gateway.yaml",
         "config/gateway.schema.json",
+        "config/policy.schema.json",
         "config/keys.yaml",
         "policies/default.yaml",
         "policies/strict.yaml",

@@ -90,5 +90,4 @@ def test_what_a_file_says_in_vain_is_told(tmp_path: Path, capsys: pytest.Capture
     path = tmp_path / "house.toml"
     path.write_text("[[rules]]\nid = 'file'\npath = 'p12$'\n")
     secrets(files=[path])
-    told = capsys.readouterr()
-    assert "rule file is left out" in told.out + told.err  # where logs go, another test may have settled
+    assert "rule file is left out" in "".join(capsys.readouterr())  # where to depends on who configured the log

@@ -28,7 +28,12 @@ def check(
     data: dict[str, Any] = describe(settings)
     data["keys"] = {"active": sum(not key.revoked for key in keys), "revoked": sum(key.revoked for key in keys)}
     warnings = data.pop("warnings", [])
-    show(data | {"warnings": warnings} if as_json else data, as_json=as_json)
+    if as_json:
+        show(data | {"warnings": warnings}, as_json=True)
+    else:
+        problems = data["policy"].pop("problems", [])
+        warnings = [*warnings, *(f"{one['where']}: rule {one['rule']}: {one['text']}" for one in problems)]
+        show(data, as_json=False)
     if not keys:
         warnings = [*warnings, "no keys yet: yett keys create --agent NAME --role developer"]
     for warning in warnings:

@@ -57,6 +57,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
     )
 
 
+_CONFIG = ("gateway.yaml", "gateway.schema.json", "policy.schema.json")
 _KEPT = frozenset({".gitignore", "README.md"})  # a repository often has its own
 
 
@@ -64,7 +65,7 @@ def starter_files() -> dict[str, str]:
     """Name -> text of every file that `yett init` writes."""
     from yett.paths import POLICIES, shipped
 
-    files = {f"config/{name}": shipped(name).read_text("utf-8") for name in ("gateway.yaml", "gateway.schema.json")}
+    files = {f"config/{name}": shipped(name).read_text("utf-8") for name in _CONFIG}
     files["config/keys.yaml"] = _KEYS
     policies = shipped(POLICIES)
     for path in sorted(policies.iterdir()):

@@ -159,7 +159,7 @@ class Gate:
             finding = Finding(
                 detector.code, leaf.pointer, place, span.score, detector.name, detector.default, detector.entity
             )
-            action = rules.policy.judge(finding, leaf, rules.phase).action
+            action = rules.policy.judge(finding, leaf, rules.phase, matched=leaf.text[span.start : span.end]).action
             actions.append(action)
             counts = action > Action.ALLOW
         return Detection(span.start, span.end, detector.code, span.score, counts)

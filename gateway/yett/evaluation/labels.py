@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from yett.evaluation.cases import ATTACK, SECRET, Case, Kind
-from yett.policy.model import matches_glob
+from yett.policy.conditions import matches_glob
 
 # label -> finding code. A label that is not here means `pii.<label in small letters>`.
 LABELS: Mapping[str, str] = {

@@ -8,16 +8,21 @@ from pathlib import Path
 from yett import strictyaml
 from yett.errors import ConfigError
 from yett.paths import POLICIES, shipped
+from yett.policy.conditions import Identity
+from yett.policy.effective import EffectivePolicy
 from yett.policy.loader import load_policies
 from yett.policy.model import PolicyFile
 from yett.policy.snapshot import PolicySnapshot
 from yett.shape import check
 
 
-def read_policy(path: Path) -> PolicySnapshot:
-    """The policy at `path`. A file counts even if it says `active: false`: it was named. Raises ConfigError."""
+def read_policy(path: Path) -> EffectivePolicy:
+    """The policy at `path`, as it concerns a caller whom no file binds. Raises ConfigError.
+
+    A file counts even if it says `active: false`, and for everybody even if it binds: it was named.
+    """
     if path.is_dir():
-        return load_policies(path)
+        return load_policies(path).bound_to(Identity())
     document = strictyaml.load(path)
     rules = check(PolicyFile, document).rules
     ids = [rule.id for rule in rules]
@@ -25,4 +30,4 @@ def read_policy(path: Path) -> PolicySnapshot:
         if rule.id in ids[:index]:
             raise ConfigError(f"the rule id {rule.id!r} is taken", document.where(("rules", index, "id")))
     revision = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
-    return PolicySnapshot(revision, rules, load_policies(shipped(POLICIES)).rbac)
+    return PolicySnapshot(revision, rules, load_policies(shipped(POLICIES)).rbac).bound_to(Identity())

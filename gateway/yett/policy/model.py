@@ -1,57 +1,67 @@
-"""What a policy file says: rules of `when` and `do`, and how a rule is matched against a finding."""
+"""What a policy file says: whom it binds, and its rules of `when` and `do`."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated, Any, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from yett.flow import Leaf, Phase, Role
+from yett.flow import Role
+from yett.policy.conditions import Bind, ExemptMatch, When, any_glob, matches_glob
 from yett.shape import Shape
 from yett.verdict import Action
 
-_GLOB = re.compile(r"(?:\*|[a-z0-9_*]+(?:\.[a-z0-9_*]+)*)")
+__all__ = ["Bind", "Example", "Exemption", "PolicyFile", "Rule", "When", "any_glob", "matches_glob", "schema_json"]
+
+_DIGEST = re.compile(r"(?:sha256|hmac):[0-9a-f]{64}")
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+class Exemption(Shape):
+    """A dated, owned hole in the rule it stands in; the day after `until` it is closed."""
+
+    match: ExemptMatch
+    until: date = Field(description="The last day, UTC, such as 2027-01-31.")
+    reason: str = Field(min_length=1, max_length=500)
+    owner: str = Field(min_length=1, max_length=200, description="Who answers for it.")
 
 
-Glob = Annotated[str, Field(min_length=1, max_length=100)]
+class Example(Shape):
+    """A text a rule is tried on, and where it stands."""
 
+    text: str = Field(max_length=20_000)
+    role: Role | None = Field(default=None, description="Absent: the rule's first role, else user or assistant.")
+    direction: Literal["request", "response"] | None = Field(default=None, description="Absent: the rule's own.")
+    newest: bool | None = Field(default=None, strict=True, description="Absent: as the rule has it, else true.")
+    tool: str = Field(default="", max_length=200)
+    model: str = Field(default="", max_length=200)
+    at: datetime | None = Field(default=None, description="When, with its offset: 2027-01-02T19:00+01:00.")
 
-class When(Shape):
-    """Which findings a rule speaks about: all conditions that are given must hold."""
-
-    finding: Annotated[tuple[Glob, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
-        min_length=1, description="Finding codes; `*` stands for any run of characters (`pii.*`)."
-    )
-    direction: Literal["request", "response", "any"] = Field(default="any", description="Which way the text travels.")
-    role: Annotated[tuple[Role, ...], BeforeValidator(_listed, json_schema_input_type=Role | list[Role])] | None = (
-        Field(default=None, min_length=1, description="Who wrote the text; absent: anybody.")
-    )
-    newest: bool | None = Field(default=None, strict=True, description="Part of the newest user turn, or not.")
-    score: float | None = Field(
-        default=None, ge=0, le=1, allow_inf_nan=False, description="Least score of the finding."
-    )
-
-    @field_validator("finding")
+    @field_validator("at")
     @classmethod
-    def _globs(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_GLOB.fullmatch(glob) for glob in globs):
-            raise ValueError("a finding code such as pii.email, or a pattern such as pii.*, is expected")
-        return globs
+    def _aware(cls, at: datetime | None) -> datetime | None:
+        if at is not None and at.tzinfo is None:
+            raise ValueError("a moment with its offset is expected, such as 2027-01-02T19:00+01:00")
+        return at
 
-    def matches(self, code: str, leaf: Leaf, phase: Phase, score: float) -> bool:
-        """Whether a finding with `code` and `score` on `leaf` is meant."""
-        return (
-            self.direction in {"any", phase.value}
-            and (self.role is None or leaf.role in self.role)
-            and (self.newest is None or leaf.newest is self.newest)
-            and (self.score is None or score >= self.score)
-            and any(matches_glob(glob, code) for glob in self.finding)
-        )
+
+def _worded(value: object) -> object:
+    return [{"text": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+
+
+Examples = Annotated[tuple[Example, ...], BeforeValidator(_worded, json_schema_input_type=list[str | Example])]
+
+
+class RuleExamples(Shape):
+    """Texts that the rule must act on, under its own `do`, and texts that it must leave alone."""
+
+    flag: Examples = ()
+    redact: Examples = ()
+    approve: Examples = ()
+    deny: Examples = ()
+    allow: Examples = Field(default=(), description="Texts that the rule must not act on.")
 
 
 class Rule(Shape):
@@ -61,15 +71,71 @@ class Rule(Shape):
     when: When
     do: Literal["flag", "redact", "approve", "deny"] = Field(description="What happens to such a finding.")
     message: str = Field(default="", max_length=500, description="What the caller is told when this rule decides.")
+    severity: Literal["low", "medium", "high", "critical"] = "medium"
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(), max_length=20, description='Names in other catalogues, such as "OWASP LLM01:2025".'
+    )
+    mode: Literal["enforce", "shadow"] = Field(
+        default="enforce", description="shadow: record what the rule would do, and do nothing."
+    )
+    sample: float | None = Field(
+        default=None, gt=0, lt=1, allow_inf_nan=False, description="Share of sessions; with flag or shadow only."
+    )
+    restore: Literal["caller", "never"] = Field(
+        default="caller", description="never: what is redacted does not come back for the caller."
+    )
+    exceptions: tuple[Exemption, ...] = Field(default=(), alias="except", description="Dated, owned holes.")
+    allow_values: tuple[str, ...] = Field(
+        default=(), max_length=10_000, description="Digests of values that are no finding: yett policy digest."
+    )
+    examples: RuleExamples = RuleExamples()
+
+    @field_validator("allow_values")
+    @classmethod
+    def _digests(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_DIGEST.fullmatch(value) for value in values):
+            raise ValueError("sha256: or hmac: and 64 hex digits are expected: yett policy digest prints them")
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.sample is not None and self.do != "flag" and self.mode != "shadow":
+            raise ValueError("sample: a rule that acts acts always; sample goes with do: flag or mode: shadow")
+        if self.restore == "never" and self.do not in {"redact", "approve"}:
+            raise ValueError("restore says something about do: redact and do: approve")
+        if self.when.finding is None:
+            if self.do == "redact":
+                raise ValueError("do: redact needs a finding: a whole request or tool call is not redacted")
+            if self.allow_values:
+                raise ValueError("allow_values says something about findings: add finding to when")
+        foreign = self.examples.model_fields_set - {self.do, "allow"}
+        if foreign:
+            raise ValueError(f"examples: those of this rule stand under {self.do} and allow, not {min(foreign)}")
+        return self
 
     @property
     def action(self) -> Action:
         """`do` as an action."""
         return Action.parse(self.do)
 
+    @property
+    def shadow(self) -> bool:
+        """Whether the rule only rehearses."""
+        return self.mode == "shadow"
+
+    @property
+    def plain(self) -> bool:
+        """Whether `when.matches` says all there is to say: no condition on circumstances, no exception, no share."""
+        return not (
+            self.when.depends or self.when.count or self.sample is not None or self.exceptions or self.allow_values
+        )
+
     def describe(self) -> dict[str, Any]:
-        """The rule in the words of the file, for people."""
-        return {"id": self.id, "when": self.when.model_dump(mode="json", exclude_unset=True), "do": self.do}
+        """The rule in the words of the file, for people; what stands at its default is left out."""
+        more = self.model_dump(
+            mode="json", exclude_defaults=True, by_alias=True, include={"severity", "tags", "mode", "sample", "restore"}
+        )
+        return {"id": self.id, "when": self.when.model_dump(mode="json", exclude_unset=True), "do": self.do} | more
 
 
 class PolicyFile(Shape):
@@ -78,20 +144,13 @@ class PolicyFile(Shape):
     version: Literal[1]
     name: str = Field(default="", max_length=100, description="What this set of rules is called.")
     active: bool = Field(default=True, strict=True, description="Whether the rules apply.")
+    bind: Bind | None = Field(default=None, description="Whom the rules concern; absent: everybody.")
     rules: tuple[Rule, ...]
 
 
-def matches_glob(glob: str, code: str) -> bool:
-    """Whether `code` fits `glob`, where `*` stands for any run of characters."""
-    pieces = glob.split("*")
-    if len(pieces) == 1:
-        return code == glob
-    if not (code.startswith(pieces[0]) and code.endswith(pieces[-1])):
-        return False
-    at, end = len(pieces[0]), len(code) - len(pieces[-1])
-    for piece in pieces[1:-1]:
-        at = code.find(piece, at, end)
-        if at < 0:
-            return False
-        at += len(piece)
-    return at <= end
+def schema_json() -> str:
+    """The JSON Schema of policy files, for editors: config/policy.schema.json."""
+    schema = PolicyFile.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Yett policy"
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"

@@ -1,63 +1,114 @@
-"""One revision of all policy, immutable: what a flow is pinned to and what turns findings into verdicts."""
+"""One revision of all policy, immutable: what a flow is pinned to, and the rules that concern each caller."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
-from yett.flow import Leaf, Phase
-from yett.policy.model import Rule, matches_glob
+from yett.flow import Flow, Leaf, Phase
+from yett.policy.conditions import Bind, Identity, any_glob
+from yett.policy.effective import MAX_CACHED, NOT_EDITABLE, EffectivePolicy, Placed
+from yett.policy.evaluate import Judging, utc_now
+from yett.policy.model import Rule
 from yett.policy.rbac import Rbac
-from yett.verdict import Action, Finding, Verdict
+from yett.verdict import Finding, Verdict
 
-MAX_CACHED = 8192
-NOT_EDITABLE = "a finding at a place that cannot be redacted"
+__all__ = ["MAX_BOUND", "MAX_CACHED", "NOT_EDITABLE", "Place", "PolicySnapshot"]
 
-_Key = tuple[str, str, Action, str, bool, Phase, bool, int]
+MAX_BOUND = 4096
+_ANYBODY = Identity()
+
+
+class Place(NamedTuple):
+    """Where a rule stands (`file:line`) and whom its file binds."""
+
+    where: str = ""
+    bind: Bind | None = None
+
+    @property
+    def level(self) -> int:
+        """0 is the floor, the levels of `Bind` above it."""
+        return 0 if self.bind is None else self.bind.level
 
 
 class PolicySnapshot:
-    """The rules and the role policy of one revision. `judge` remembers its answers: it looks up, it does not search.
+    """The rules and the role policy of one revision.
 
-    `revision` is `sha256:` and 16 hex digits over every policy file; equal bytes give equal revisions.
+    `revision` is `sha256:` and 16 hex digits over every policy file; equal bytes give equal revisions. `places` says
+    where each rule stands, by its id; a rule without a place is on the floor.
     """
 
-    __slots__ = ("_bounds", "_known", "rbac", "revision", "rules")
+    __slots__ = ("_bound", "_judging", "_now", "_shared", "_varies", "places", "rbac", "revision", "rules")
 
-    def __init__(self, revision: str, rules: Sequence[Rule], rbac: Rbac) -> None:
+    def __init__(
+        self,
+        revision: str,
+        rules: Sequence[Rule],
+        rbac: Rbac,
+        places: Mapping[str, Place] | None = None,
+        judging: Judging | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.revision = revision
         self.rules = tuple(rules)
         self.rbac = rbac
-        # Scores matter only where they cross a bound that some rule names.
-        self._bounds = sorted({rule.when.score for rule in self.rules if rule.when.score is not None})
-        self._known: dict[_Key, Verdict] = {}
+        self.places = dict(places or {})
+        self._judging = judging or Judging()
+        self._now = now
+        self._varies = any(self.place(rule).bind or rule.when.model for rule in self.rules)
+        self._bound: dict[Identity, EffectivePolicy] = {}
+        self._shared: dict[tuple[str, ...], EffectivePolicy] = {}
 
-    def judge(self, finding: Finding, leaf: Leaf, phase: Phase) -> Verdict:
-        """The strictest matching rule's verdict, in any order of the rules; the finding's default where none matches.
+    def place(self, rule: Rule) -> Place:
+        """Where `rule` stands."""
+        return self.places.get(rule.id, Place())
 
-        Between equally strict rules the first id in the alphabet speaks. REDACT on a leaf that is not editable is
-        DENY. The verdict is shared: its `findings` and `edits` are empty, the pipeline knows which finding it meant.
-        """
-        level = bisect_right(self._bounds, finding.score) if self._bounds else 0
-        key = (finding.code, finding.detector, finding.default, leaf.role, leaf.newest, phase, leaf.editable, level)
-        verdict = self._known.get(key)
-        if verdict is None:
-            if len(self._known) >= MAX_CACHED:  # only a plugin that invents codes gets here
-                self._known.clear()
-            verdict = self._known[key] = self._decide(finding, leaf, phase)
-        return verdict
+    def bound_to(self, identity: Identity) -> EffectivePolicy:
+        """The rules that concern `identity`, merged. Callers whom the same rules concern share one policy."""
+        if not self._varies:
+            identity = _ANYBODY
+        found = self._bound.get(identity)
+        if found is None:
+            if len(self._bound) >= MAX_BOUND:  # models are named by callers
+                self._bound.clear()
+                self._shared.clear()
+            found = self._bound[identity] = self._bind(identity)
+        return found
+
+    def judge(self, finding: Finding, leaf: Leaf, phase: Phase, flow: Flow | None = None, matched: str = "") -> Verdict:
+        """The verdict of the rules that concern everybody; see `EffectivePolicy.judge`."""
+        return self.bound_to(_ANYBODY).judge(finding, leaf, phase, flow, matched)
 
     def asks_for(self, code: str) -> bool:
         """Whether some rule names findings with `code`."""
-        return any(matches_glob(glob, code) for rule in self.rules for glob in rule.when.finding)
+        return any(any_glob(rule.when.finding or (), code) for rule in self.rules)
 
-    def _decide(self, finding: Finding, leaf: Leaf, phase: Phase) -> Verdict:
-        matching = [rule for rule in self.rules if rule.when.matches(finding.code, leaf, phase, finding.score)]
-        if matching:
-            rule = min(matching, key=lambda r: (-r.action, r.id))
-            action, name, reason = rule.action, rule.id, rule.message
-        else:
-            action, name, reason = finding.default, f"default:{finding.detector}", finding.message
-        if action is Action.REDACT and not leaf.editable:
-            return Verdict(Action.DENY, name, NOT_EDITABLE)
-        return Verdict(action, name, reason)
+    def today(self) -> date:
+        """The day it is, UTC: what `until` is compared with."""
+        return self._now().astimezone(UTC).date()
+
+    def warnings(self) -> list[str]:
+        """What the operator should hear of now: exceptions whose last day is over."""
+        today = self.today()
+        return [
+            f"{self.place(rule).where or rule.id}: rule {rule.id}: the exception of {one.owner} ended on {one.until}"
+            for rule in self.rules
+            for one in rule.exceptions
+            if one.until < today
+        ]
+
+    def _bind(self, identity: Identity) -> EffectivePolicy:
+        placed = [
+            Placed(rule, place.where, place.level)
+            for rule in self.rules
+            for place in (self.place(rule),)
+            if (place.bind is None or place.bind.fits(identity))
+            and (rule.when.model is None or any_glob(rule.when.model, identity.model))
+        ]
+        key = tuple(one.rule.id for one in placed)
+        shared = self._shared.get(key)
+        if shared is None:
+            shared = EffectivePolicy(self.revision, placed, self.rbac, self._judging, self._now)
+            self._shared[key] = shared
+        return shared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from yett.flow import Flow, Target
-from yett.policy.snapshot import PolicySnapshot
+from yett.policy.effective import EffectivePolicy
 from yett.server.recorder import Recorder
 from yett.server.routes import Route
 from yett.wire.exchange import Exchange, JsonObject
@@ -17,7 +17,7 @@ class Admitted:
 
     flow: Flow
     route: Route
-    policy: PolicySnapshot
+    policy: EffectivePolicy
     recorder: Recorder
     body: JsonObject
     exchange: Exchange

@@ -10,6 +10,8 @@ import structlog
 from yett.errors import Denied, HttpError, RequestError, Unavailable
 from yett.flow import Flow, Ids, Leaf, Phase, Principal, Role, Target
 from yett.pipeline import Checked
+from yett.policy.conditions import Identity
+from yett.policy.effective import EffectivePolicy
 from yett.policy.snapshot import PolicySnapshot
 from yett.server import answers, listing
 from yett.server.admitted import Admitted
@@ -136,7 +138,7 @@ class DataPlane:
                 await core.calls.observe(observers, {"flow": flow.view(), "outcome": recorder.outcome})
 
     async def _admit(
-        self, call: Call, route: Route, flow: Flow, policy: PolicySnapshot, recorder: Recorder
+        self, call: Call, route: Route, flow: Flow, revision: PolicySnapshot, recorder: Recorder
     ) -> Admitted:
         """Steps 1 to 9: read, understand, authorise, scan, decide, record. Raises what the client is told."""
         core, settings = self.core, self.core.settings
@@ -148,7 +150,8 @@ class DataPlane:
         if len(exchange.leaves) > settings.limits.max_leaves:
             raise RequestError("the body has more texts than limits.max_leaves", status=413, code="too_many_texts")
         flow.model, flow.stream = exchange.model, exchange.stream
-        targets = self._targets(flow, policy)
+        targets = self._targets(flow, revision)
+        policy = revision.bound_to(_identity(flow, route.path or call.scope["path"]))
         if flow.model not in core.models:  # a name that only "*" stands for is the caller's own text
             exchange.leaves.append(Leaf("/model", flow.model, Role.OTHER, editable=False, newest=True))
         if exchange.facts:
@@ -219,7 +222,7 @@ class DataPlane:
             raise Unavailable("a plugin chose a target that is not configured", code="guard_failed")
         return chosen or targets[0]
 
-    async def _refuse_facts(self, flow: Flow, exchange: Exchange, policy: PolicySnapshot) -> None:
+    async def _refuse_facts(self, flow: Flow, exchange: Exchange, policy: EffectivePolicy) -> None:
         settings = self.core.settings
         owned = set()
         if settings.references == "owned":
@@ -284,6 +287,12 @@ class DataPlane:
             await call.refuse(error)
         elif not call.ended:
             await call.end_stream(error)
+
+
+def _identity(flow: Flow, path: str) -> Identity:
+    """Who calls what, as policy files bind it."""
+    who = flow.principal
+    return Identity(who.tenant, who.agent, who.roles, who.key_id, path, flow.model)
 
 
 def _denied(checked: Checked) -> Denied:

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import orjson
 
 from yett.upstream.demo_chat import chat_answer, chat_chunks, completion_answer, completion_chunks
-from yett.upstream.demo_model import JsonObject, pieces, stable_id, to_json
+from yett.upstream.demo_model import JsonObject, Reply, pieces, stable_id, to_json
 from yett.upstream.demo_responses import response_answer, response_events
 from yett.upstream.messages import Headers, UpstreamRequest, UpstreamResponse
 
@@ -68,7 +68,15 @@ class DemoResponse:
 
 
 class DemoTransport:
-    """A transport whose far end is in this process. Keeps nothing between requests."""
+    """A transport whose far end is in this process. Keeps nothing between requests.
+
+    `reply` is said in place of the model's own words, where it has any.
+    """
+
+    __slots__ = ("reply",)
+
+    def __init__(self, reply: Reply | None = None) -> None:
+        self.reply = reply
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Answer `request` as an OpenAI-compatible provider would; a malformed one gets its 400."""
@@ -80,9 +88,11 @@ class DemoTransport:
         try:
             body = orjson.loads(request.body or b"")
             if streamed is not None and body.get("stream"):
-                parts = list(streamed(body))  # made before the status goes out, so that a bad request gets its 400
+                parts = list(
+                    streamed(body, self.reply)
+                )  # made before the status goes out, so that a bad request gets its 400
                 return DemoResponse(200, _SSE, _sse(parts, done=path != "/responses"))
-            return DemoResponse(200, _JSON, iter((to_json(whole(body)).encode(),)))
+            return DemoResponse(200, _JSON, iter((to_json(whole(body, self.reply)).encode(),)))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             return _refusal(400, "the demo provider could not read this request", "invalid_request")
 
@@ -121,8 +131,8 @@ def moderation_answer(body: JsonObject) -> JsonObject:
     return {"id": stable_id("modr-demo-", body), "model": body.get("model", "demo"), "results": [result] * count}
 
 
-_Whole = Callable[[JsonObject], JsonObject]
-_Streamed = Callable[[JsonObject], Iterator[JsonObject]]
+_Whole = Callable[[JsonObject, Reply | None], JsonObject]
+_Streamed = Callable[[JsonObject, Reply | None], Iterator[JsonObject]]
 
 
 def _routes() -> dict[str, tuple[_Whole, _Streamed | None]]:
@@ -130,8 +140,8 @@ def _routes() -> dict[str, tuple[_Whole, _Streamed | None]]:
         "/chat/completions": (chat_answer, chat_chunks),
         "/responses": (response_answer, response_events),
         "/completions": (completion_answer, completion_chunks),
-        "/embeddings": (embedding_answer, None),
-        "/moderations": (moderation_answer, None),
+        "/embeddings": (lambda body, _: embedding_answer(body), None),
+        "/moderations": (lambda body, _: moderation_answer(body), None),
     }
 
 

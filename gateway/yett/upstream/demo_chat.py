@@ -44,10 +44,10 @@ def chat_question(body: JsonObject) -> Question:
     )
 
 
-def chat_answer(body: JsonObject) -> JsonObject:
-    """The whole answer to a chat request."""
+def chat_answer(body: JsonObject, given: Reply | None = None) -> JsonObject:
+    """The whole answer to a chat request; `given` is said in place of what the model would say."""
     question = chat_question(body)
-    reply = reply_to(question)
+    reply = given or reply_to(question)
     choices = [_choice(body, reply, index) for index in range(_count(body))]
     return {
         **_head(body, "chat.completion"),
@@ -56,10 +56,10 @@ def chat_answer(body: JsonObject) -> JsonObject:
     }
 
 
-def chat_chunks(body: JsonObject) -> Iterator[JsonObject]:
+def chat_chunks(body: JsonObject, given: Reply | None = None) -> Iterator[JsonObject]:
     """The chunks of a streamed chat answer, without the final `[DONE]`."""
     question = chat_question(body)
-    reply = reply_to(question)
+    reply = given or reply_to(question)
     head = _head(body, "chat.completion.chunk")
     asked = bool((body.get("stream_options") or {}).get("include_usage"))
     usage: JsonObject = {"usage": None} if asked else {}
@@ -71,10 +71,10 @@ def chat_chunks(body: JsonObject) -> Iterator[JsonObject]:
         yield {**head, "choices": [], "usage": _usage(question.prompt_tokens, total)}
 
 
-def completion_answer(body: JsonObject) -> JsonObject:
+def completion_answer(body: JsonObject, given: Reply | None = None) -> JsonObject:
     """The whole answer to a legacy completion request."""
     prompts = _prompts(body)
-    texts = [reply_to(Question(text=prompt)).text for prompt in prompts for _ in range(_count(body))]
+    texts = [(given or reply_to(Question(text=prompt))).text for prompt in prompts for _ in range(_count(body))]
     size = sum(min(len(pieces(text)), _limit(body)) for text in texts)
     return {
         **_head(body, "text_completion"),
@@ -83,9 +83,9 @@ def completion_answer(body: JsonObject) -> JsonObject:
     }
 
 
-def completion_chunks(body: JsonObject) -> Iterator[JsonObject]:
+def completion_chunks(body: JsonObject, given: Reply | None = None) -> Iterator[JsonObject]:
     """The chunks of a streamed legacy completion."""
-    whole = completion_answer(body)
+    whole = completion_answer(body, given)
     usage = whole.pop("usage")
     for choice in whole["choices"]:
         for piece in pieces(choice["text"]):

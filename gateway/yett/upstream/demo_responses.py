@@ -54,22 +54,22 @@ def response_question(body: JsonObject) -> Question:
     )
 
 
-def response_answer(body: JsonObject) -> JsonObject:
-    """The whole answer to a Responses request."""
+def response_answer(body: JsonObject, given: Reply | None = None) -> JsonObject:
+    """The whole answer to a Responses request; `given` is said in place of what the model would say."""
     question = response_question(body)
-    reply = reply_to(question)
+    reply = given or reply_to(question)
     return _response(body, "completed", _output(body, reply), _usage(question, reply))
 
 
-def response_events(body: JsonObject) -> Iterator[JsonObject]:
+def response_events(body: JsonObject, given: Reply | None = None) -> Iterator[JsonObject]:
     """The events of a streamed answer, numbered, in the order the API documents."""
-    for number, event in enumerate(_events(body)):
+    for number, event in enumerate(_events(body, given)):
         yield {**event, "sequence_number": number}
 
 
-def _events(body: JsonObject) -> Iterator[JsonObject]:
+def _events(body: JsonObject, given: Reply | None) -> Iterator[JsonObject]:
     question = response_question(body)
-    reply = reply_to(question)
+    reply = given or reply_to(question)
     started = _response(body, "in_progress", [], None)
     yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}

@@ -13,6 +13,7 @@ from yett.evaluation.gate import PATTERNS, Chosen, Gate, Rules, choose, open_gat
 from yett.evaluation.policy import read_policy
 from yett.evaluation.subject import Outcome
 from yett.flow import Phase, Role
+from yett.policy.evaluate import digest
 from yett.registry import Registry
 
 TEXT = "Ada wrote to bob@example.org: ignore the previous call from +4930123456"
@@ -113,6 +114,13 @@ async def test_only_what_the_policy_acts_on_counts(tmp_path: Path) -> None:
     outcome = await find(rules)
     assert set(counted(outcome)) == {"pii.email"}
     assert outcome.action == "REDACT"
+
+
+async def test_a_value_that_the_policy_allows_does_not_count(tmp_path: Path) -> None:
+    rule = "  - {id: a, when: {finding: pii.email}, do: redact, allow_values: ['%s']}\n"
+    (mail,) = [text for code, text in counted(await find(Rules())).items() if code == "pii.email"]
+    assert set(counted(await find(policy(tmp_path, rule % digest("other@example.org"))))) >= {"pii.email"}
+    assert "pii.email" not in counted(await find(policy(tmp_path, rule % digest(mail))))
 
 
 async def test_roles_decide_who_reads_and_what_the_policy_says() -> None:

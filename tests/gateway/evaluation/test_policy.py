@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def test_a_file_that_is_named_counts_even_if_it_is_not_active(tmp_path: Path) ->
     path = tmp_path / "own.yaml"
     path.write_text("version: 1\nactive: false\nrules:\n  - {id: a, when: {finding: 'pii.*'}, do: deny}\n")
     assert verdict(path, Phase.RESPONSE) is Action.DENY
+
+
+def test_bound_rules_count_where_their_file_is_named_and_not_within_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(shipped(POLICIES), folder)
+    path = folder / "own.yaml"
+    path.write_text("version: 1\nbind: {tenant: acme}\nrules:\n  - {id: a, when: {finding: 'pii.*'}, do: deny}\n")
+    assert verdict(path, Phase.RESPONSE) is Action.DENY
+    assert verdict(folder, Phase.RESPONSE) is Action.ALLOW
 
 
 @pytest.mark.parametrize(

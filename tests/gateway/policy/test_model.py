@@ -75,12 +75,42 @@ def test_do(word: str, action: Action) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"id": ""}, {"id": "a b"}, {"do": "allow"}, {"do": "log"}, {"message": "x" * 501}, {"then": 1}, {"when": None}],
+    [
+        {"id": ""},
+        {"id": "a b"},
+        {"do": "allow"},
+        {"do": "log"},
+        {"message": "x" * 501},
+        {"then": 1},
+        {"when": None},
+        {"severity": "huge"},
+        {"tags": [""]},
+        {"mode": "audit"},
+        {"mode": "shadow", "sample": 0},
+        {"mode": "shadow", "sample": 1},
+        {"sample": 0.5},
+        {"allow_values": ["sha256:00"]},
+        {"when": {"tool": "x"}, "allow_values": ["sha256:" + "0" * 64]},
+        {"except": [{"match": {"agent": "a"}, "until": "2027-01-01", "reason": "r"}]},
+        {"except": [{"match": {"agent": "a"}, "until": "soon", "reason": "r", "owner": "o"}]},
+        {"exceptions": []},
+        {"examples": {"redact": ["x"]}},
+        {"examples": {"deny": [{"text": "x", "at": "2027-01-01T00:00"}]}},
+        {"examples": {"deny": "x"}},
+    ],
     ids=str,
 )
 def test_bad_rules(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Rule.model_validate({"id": "r", "when": {"finding": "*"}, "do": "deny"} | change)
+
+
+def test_what_people_are_shown() -> None:
+    more = {"severity": "high", "tags": ["OWASP LLM01:2025"], "mode": "shadow", "sample": 0.5, "message": "no"}
+    rule = Rule.model_validate({"id": "r", "when": {"finding": "*"}, "do": "deny"} | more)
+    assert rule.describe() == {"id": "r", "when": {"finding": ["*"]}, "do": "deny"} | {
+        name: value for name, value in more.items() if name != "message"
+    }
 
 
 @pytest.mark.parametrize(

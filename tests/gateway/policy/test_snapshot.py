@@ -4,6 +4,7 @@ from itertools import permutations
 import pytest
 
 from yett.flow import Leaf, Phase, Role
+from yett.policy.conditions import Identity
 from yett.policy.model import Rule
 from yett.policy.rbac import Rbac
 from yett.policy.snapshot import MAX_CACHED, NOT_EDITABLE, PolicySnapshot
@@ -95,14 +96,14 @@ def test_remembered_answers_never_stand_for_another_question() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    policy = snapshot(rule("r", "flag"))
+    policy = snapshot(rule("r", "flag")).bound_to(Identity())
     for number in range(MAX_CACHED + 10):
         policy.judge(FOUND._replace(code=f"x.{number}"), LEAF, Phase.REQUEST)
     assert len(policy._known) <= MAX_CACHED
 
 
 def test_judging_is_quick() -> None:
-    policy = snapshot(*(rule(f"r{n}", "flag", score=n / 100) for n in range(50)))
+    policy = snapshot(*(rule(f"r{n}", "flag", score=n / 100) for n in range(50))).bound_to(Identity())
     policy.judge(FOUND, LEAF, Phase.REQUEST)
     best_s = min(timeit.repeat(lambda: policy.judge(FOUND, LEAF, Phase.REQUEST), number=2000, repeat=5)) / 2000
     assert best_s < 10e-6, "under one microsecond on an idle machine"
