@@ -38,7 +38,7 @@ def test_the_example_passes_strictly(repo: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("yett.policy_report.ScanEngine", shared_engine)
     result = CliRunner().invoke(make_app(), ["test", "--strict"])
     assert result.exit_code == 0, result.output
-    assert "9 rules" in result.stdout
+    assert "11 rules" in result.stdout
     assert "5 cases" in result.stdout
 
 
