@@ -33,7 +33,7 @@ Row = tuple[str, str, str]  # pointer, keyed hash (16 hex digits), detectors ("a
 
 # A pointer's steps are field names of the API or indices. Any other name was chosen by the caller and may itself be
 # personal data or a key, so it is not written down.
-_KNOWN_STEP = r"(?:[a-z$][A-Za-z_]{0,39}\d{0,2}|\d{1,6}|-)"
+_KNOWN_STEP = r"(?:[a-z$][A-Za-z_]{0,39}[0-9]{0,2}|[0-9]{1,6}|-)"
 _PLAIN_POINTER = re.compile(rf"#?(?:/{_KNOWN_STEP})*(?:#(?:/{_KNOWN_STEP})*)*")
 _KNOWN = re.compile(_KNOWN_STEP)
 

@@ -81,6 +81,7 @@ POINTERS = [
     ("/metadata/x~1y/z", "/metadata/*/z"),
     ("/metadata//z", "/metadata/*/z"),
     ("alice@example.com", "*"),
+    ("/messages/\u0660", "/messages/*"),  # a digit, but none that an index is written with
 ]
 
 
