@@ -68,11 +68,11 @@ chaos: setup ## Kill, fill the disk, break the provider
 	$(PYTEST) tests/chaos -m "proof or not proof" $(ARGS)
 
 fuzz: setup ## Random input against everything that parses
-	$(PYTEST) tests/fuzz -m "proof or not proof" $(ARGS)
+	YETT_RANDOM=1 $(PYTEST) tests/fuzz -m "proof or not proof" $(ARGS)
 
 nightly: setup ## Everything, without a time limit
 	$(MAKE) check
-	$(PYTEST) tests -m "proof or not proof" $(ARGS)
+	YETT_RANDOM=1 $(PYTEST) tests -m "proof or not proof" $(ARGS)
 	$(MAKE) bench
 
 lock: ## Write requirements.lock anew from pyproject.toml, with hashes (five minutes)
