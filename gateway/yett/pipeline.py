@@ -326,12 +326,11 @@ def _tag_edits(judge: Judge, leaves: Sequence[Leaf]) -> list[Edit]:
         ]
     if not judge.restores:
         return []
-    known = pseudonyms(judge.restores)
     return [
         Edit(leaf.pointer, found.span(), judge.restores[found.group()], TAG_RULE, -1)
         for leaf in leaves
         if leaf.editable
-        for found in known.finditer(leaf.text)
+        for found in pseudonyms(leaf.text, judge.restores)
     ]
 
 

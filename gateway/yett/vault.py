@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from yett.errors import ConfigError
-from yett.surrogates import surrogate
+from yett.surrogates import SURROGATE_PATTERNS, surrogate
 
 TAG_MAX_LEN = 48
 TAG_PATTERN = r"<[A-Z][A-Z0-9_]{1,30}_[a-z2-7]{8,13}>"
 TAG = re.compile(TAG_PATTERN)
+_ANY_FORM = re.compile("|".join((TAG_PATTERN, *SURROGATE_PATTERNS.values())), re.ASCII)
 
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -91,16 +92,10 @@ def mark(entity: str) -> str:
     return f"<{entity}>"
 
 
-def pseudonyms(restores: Mapping[str, str]) -> re.Pattern[str]:
-    """A pattern that finds the pseudonyms in `restores` (not empty), the longer of two that begin alike."""
-    return re.compile("|".join(map(re.escape, sorted(restores, key=len, reverse=True))))
-
-
-def restore(text: str, restores: Mapping[str, str]) -> str:
-    """`text` with every known pseudonym put back to the caller's own value; unknown tags stay."""
-    if not restores:
-        return text
-    return pseudonyms(restores).sub(lambda found: restores[found.group()], text)
+def pseudonyms(text: str, restores: Mapping[str, str]) -> Iterator[re.Match[str]]:
+    """Where pseudonyms that `restores` knows stand in `text`: whole ones, as the scan of a stream finds them."""
+    form = TAG if all(one.startswith("<") for one in restores) else _ANY_FORM
+    return (found for found in form.finditer(text) if found.group() in restores)
 
 
 def load_master_key(path: Path) -> bytes:

@@ -180,6 +180,27 @@ async def test_a_detector_that_only_detects_lets_the_stream_pass_and_records(tmp
         assert [(found["code"], found["action"]) for found in record["findings"]] == [("my.shout", "ALLOW")]
 
 
+async def test_what_only_detects_reads_the_arguments_of_streamed_calls_too(tmp_path, plugin):
+    call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "say", "arguments": '{"how": "LOUD"}'}}
+    settings = plugin(register_detectors=lambda self: [shouting(Streaming.DETECT_ONLY, Action.DENY)])
+    answer = sse(*chat_chunks({"tool_calls": [call]}, finish="tool_calls"))
+    async with harness(tmp_path, lambda r: answer, settings=settings) as gate:
+        got = await gate.chat("hi", stream=True)
+        assert got.events[-1] == "[DONE]"
+        (record,) = gate.records("completed")
+        assert [(found["code"], found["action"]) for found in record["findings"]] == [("my.shout", "ALLOW")]
+
+
+@pytest.mark.parametrize(
+    ("builtins", "runs"),
+    [({}, False), ({"gibberish": True}, True), ({"gibberish": {}}, True), ({"gibberish": False}, False)],
+    ids=str,
+)
+async def test_an_optional_built_in_runs_where_it_is_named(tmp_path, builtins, runs):
+    async with harness(tmp_path, settings={"builtins": builtins}) as gate:
+        assert ("gibberish" in gate.gateway.core.pipeline.detector_names) is runs
+
+
 @pytest.mark.parametrize("count", [1, 3])
 async def test_a_detector_in_a_worker_redacts_and_as_many_run_as_configured(tmp_path, plugin, count):
     finds = (Detector("any", "my.any", "ANY", (), reversible=False),)

@@ -131,3 +131,19 @@ async def test_a_value_of_the_caller_that_looks_like_a_surrogate_is_not_mistaken
         got = await gate.chat(f"not {taken} but ada@corp.example", response_format=SCHEMA)
         assert got.json()["choices"][0]["message"]["content"] == f"not {taken} but ada@corp.example"
         assert "ada@corp" not in gate.upstream.raw.decode()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_longer_value_that_begins_like_a_stand_in_is_left_alone(tmp_path, stream):
+    """`192.0.2.1` stands for the caller's address; `192.0.2.17` in the answer is the model's own."""
+
+    def reply(request):
+        said = json.loads(request.body)["messages"][0]["content"].split()
+        answer = " ".join(f"{value} {value}7" for value in said)
+        return sse(*chat_chunks(answer)) if stream else chat_answer(answer)
+
+    async with harness(tmp_path, reply) as gate:
+        got = await gate.chat("81.2.69.142 +442079460958", response_format=SCHEMA, stream=stream)
+        ip, phone = gate.upstream.bodies[0]["messages"][0]["content"].split()
+        text = got.text() if stream else got.json()["choices"][0]["message"]["content"]
+        assert text == f"81.2.69.142 {ip}7 +442079460958 {phone}7"

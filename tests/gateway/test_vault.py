@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from yett.errors import ConfigError
-from yett.vault import TAG, TAG_MAX_LEN, Vault, Vaults, base32, load_master_key, mark, restore
+from yett.vault import TAG, TAG_MAX_LEN, Vault, Vaults, base32, load_master_key, mark, pseudonyms
 
 
 def test_the_same_value_of_the_same_tenant_has_the_same_tag():
@@ -37,11 +37,11 @@ def test_a_clash_in_one_flow_gets_a_longer_tag():
     assert TAG.fullmatch(longer)
 
 
-def test_restore_puts_back_known_tags_only():
+def test_known_pseudonyms_alone_are_found_again():
     restores: dict[str, str] = {}
     tag = Vault(b"k" * 32).pseudonym("EMAIL", "a@b.example", restores)
-    assert restore(f"to {tag}, not <EMAIL_aaaaaaaa>", restores) == "to a@b.example, not <EMAIL_aaaaaaaa>"
-    assert restore("no tag", restores) == "no tag"
+    assert [found.group() for found in pseudonyms(f"to {tag}, not <EMAIL_aaaaaaaa>", restores)] == [tag]
+    assert list(pseudonyms("no tag", restores)) == []
 
 
 def test_marks_cannot_be_restored():

@@ -40,7 +40,7 @@ async def relay(core: Core, call: Call, admitted: Admitted, upstream: UpstreamRe
         else:
             await _live(call, upstream, codec)
             if notes:
-                await pipeline.note(admitted.flow, admitted.policy, guard.texts(), guard.judged)
+                await pipeline.note(admitted.flow, admitted.policy, [*guard.texts(), *guard.pieces], guard.judged)
     finally:
         await upstream.aclose()
         decision = combine([decision, guard.decision()])

@@ -3,6 +3,7 @@ from itertools import permutations
 
 import pytest
 
+from helpers.policies import MODEL
 from yett.flow import Leaf, Phase, Role
 from yett.policy.conditions import Identity
 from yett.policy.model import Rule
@@ -10,18 +11,6 @@ from yett.policy.rbac import Rbac
 from yett.policy.snapshot import MAX_CACHED, NOT_EDITABLE, PolicySnapshot
 from yett.verdict import Action, Finding
 
-MODEL = """
-[request_definition]
-r = sub, dom, obj, act
-[policy_definition]
-p = sub, dom, obj, act, eft
-[role_definition]
-g = _, _, _
-[policy_effect]
-e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
-[matchers]
-m = g(r.sub, p.sub, r.dom) && keyMatch(r.dom, p.dom) && keyMatch(r.obj, p.obj) && r.act == p.act
-"""
 FOUND = Finding("pii.email", "/a", (0, 1), 0.8, "pii-email", Action.REDACT, message="found by a check")
 LEAF = Leaf("/a", "x", Role.USER)
 
